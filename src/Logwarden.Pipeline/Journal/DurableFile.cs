@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Logwarden.Journal;
+
+/// <summary>
+/// Files that are on disk when we say so. .NET 10.0 on Linux drops every error of fsync (<c>RandomAccess.FlushToDisk</c> and
+/// <c>FileStream.Flush(true)</c> return normally after EIO and ENOSPC) and cannot sync a directory, so both are done here.
+/// </summary>
+public static partial class DurableFile
+{
+    const int ReadOnlyCloseOnExec = 0x80000; // O_RDONLY | O_CLOEXEC, the same on Linux x64 and arm64
+
+    /// <summary>Makes what was written to <paramref name="file"/> survive a power cut.</summary>
+    /// <exception cref="IOException">
+    /// It may or may not be on disk, and asking again cannot tell (https://wiki.postgresql.org/wiki/Fsync_Errors): stop using the file.
+    /// </exception>
+    public static void Sync(SafeFileHandle file)
+    {
+        if (SyncFile(file) != 0) throw Error("fsync");
+    }
+
+    /// <summary>Makes files created in, renamed into or deleted from a directory stay so after a power cut.</summary>
+    /// <exception cref="IOException">The directory is missing, or see <see cref="Sync"/>.</exception>
+    public static void SyncDirectory(string path)
+    {
+        using var directory = Open(path, ReadOnlyCloseOnExec);
+        if (directory.IsInvalid) throw Error($"open {path}");
+        Sync(directory);
+    }
+
+    static IOException Error(string what) =>
+        new($"{what} failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SyncFile(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial SafeFileHandle Open(string path, int flags);
+}

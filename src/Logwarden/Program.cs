@@ -1,0 +1,6 @@
+namespace Logwarden;
+
+static class Program
+{
+    static int Main() => 0;
+}

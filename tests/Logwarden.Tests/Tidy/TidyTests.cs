@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+using System.Xml.Linq;
+
+namespace Logwarden.Tests.Tidy;
+
+/// <summary>Properties of the code itself that no analyzer checks (after TigerBeetle's tidy.zig).</summary>
+public class TidyTests
+{
+    static readonly string Root = FindRoot();
+    static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
+    {
+        ["Logwarden.Redaction"] = [],
+        ["Logwarden.Proof"] = [],
+        ["Logwarden.Pipeline"] = ["Logwarden.Redaction", "Logwarden.Proof"],
+        ["Logwarden.Storage"] = ["Logwarden.Pipeline"],
+        ["Logwarden"] = ["Logwarden.Storage"],
+    };
+
+    [Fact]
+    public void Projects_point_one_way()
+    {
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        {
+            var uses = XDocument.Load(file).Descendants("ProjectReference")
+                .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
+            Assert.Empty(uses.Except(MayUse[Path.GetFileNameWithoutExtension(file)], StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void No_file_is_longer_than_500_lines() => Assert.DoesNotContain(
+        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories),
+        file => File.ReadLines(file).Skip(500).Any());
+
+    static string FindRoot([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
+}
