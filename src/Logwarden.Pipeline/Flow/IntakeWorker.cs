@@ -49,6 +49,9 @@ public sealed class IntakeWorker
         _quarantine = new(redactor, _source, _format);
     }
 
+    /// <summary>Why the last record that went to quarantine could not be taken in; null when none did.</summary>
+    public NormalizeError? LastRefusal { get; private set; }
+
     /// <summary>Takes one record into the batch.</summary>
     /// <param name="record">What <see cref="RecordReader"/> gave: a record, or an error with an excerpt.</param>
     /// <param name="name">File that it is from, or empty: part of the id of an event that has none of its own.</param>
@@ -99,6 +102,7 @@ public sealed class IntakeWorker
 
     void AddRefused(NormalizeError error, in FramedRecord record, string name, AppendBatch batch)
     {
+        LastRefusal = error;
         Span<byte> made = stackalloc byte[EventId.TextBytes];
         var key = _ids.OfPosition(_source, name, record.Position.Ordinal, record.Bytes, made);
         var stored = _quarantine.Write(error, record, name, NowMicros());

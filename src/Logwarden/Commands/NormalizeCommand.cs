@@ -3,9 +3,7 @@ using System.CommandLine;
 using Logwarden.Events;
 using Logwarden.Flow;
 using Logwarden.Formats;
-using Logwarden.Hosting;
 using Logwarden.Journal;
-using Logwarden.Query;
 
 namespace Logwarden.Commands;
 
