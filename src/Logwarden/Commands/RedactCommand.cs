@@ -182,10 +182,10 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
             using (var json = new Utf8JsonWriter(line))
             {
                 json.WriteStartObject();
-                json.WriteString("rule", redactor.RuleId(finding.Rule));
+                json.WriteString("rule", finding.RuleId);
                 json.WriteString("file", _file);
-                json.WriteNumber("line", _line + original[..finding.Offset].Count((byte)'\n'));
-                json.WriteNumber("offset", _offset + finding.Offset);
+                json.WriteNumber("line", _line + original[..finding.Start].Count((byte)'\n'));
+                json.WriteNumber("offset", _offset + finding.Start);
                 json.WriteNumber("length", finding.Length);
                 json.WriteEndObject();
             }
