@@ -53,9 +53,9 @@ static class Cli
     public static IFormat Format(string name) => FormatCatalog.Find(name) is { } format ? format
         : throw new CommandException($"unknown format '{name}'; known: {FormatCatalog.Names}");
 
-    /// <summary>A field map from its <c>NAME=PATH</c> pairs.</summary>
+    /// <summary>The <c>NAME=PATH</c> pairs of a field map.</summary>
     /// <exception cref="CommandException">A pair is not one.</exception>
-    public static Dictionary<string, string> Fields(string[]? pairs)
+    public static Dictionary<string, string> FieldPairs(string[]? pairs)
     {
         var fields = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in pairs ?? [])
@@ -64,8 +64,14 @@ static class Cli
             if (at < 1 || at == pair.Length - 1) throw new CommandException($"--field {pair}: expected NAME=PATH, such as user=actor.id");
             fields[pair[..at]] = pair[(at + 1)..];
         }
+        Fields(fields);
         return fields;
     }
+
+    /// <summary>A field map from its pairs; null when there are none.</summary>
+    /// <exception cref="CommandException">It is not one.</exception>
+    public static FieldMap? Fields(IReadOnlyDictionary<string, string> pairs) => pairs.Count == 0 ? null
+        : FieldMap.Parse(pairs, out var error) ?? throw new CommandException("--field: " + error);
 
     public static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 

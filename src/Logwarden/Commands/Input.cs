@@ -9,10 +9,10 @@ static class Input
     /// <exception cref="CommandException">There is no such file.</exception>
     public static Stream Open(string path)
     {
-        if (string.Equals(path, "-", StringComparison.Ordinal)) return Decompression.Open(Console.OpenStandardInput());
+        if (string.Equals(path, "-", StringComparison.Ordinal)) return Decompression.Open(Console.OpenStandardInput(), DecompressionLimits.Default);
         try
         {
-            return Decompression.Open(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 128 * 1024, FileOptions.SequentialScan));
+            return Decompression.Open(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 128 * 1024, FileOptions.SequentialScan), DecompressionLimits.Default);
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
         {

@@ -27,7 +27,7 @@ static class NormalizeCommand
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
             var rules = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
-            var route = new IntakeRoute("normalize", known, Cli.Fields(parsed.GetValue(fields)));
+            var route = new IntakeRoute("normalize", known, Cli.Fields(Cli.FieldPairs(parsed.GetValue(fields))));
             var worker = new IntakeWorker(route, rules.Redactor, rules.Classifier, TimeProvider.System);
             using var output = Console.OpenStandardOutput();
             var refused = 0;

@@ -20,7 +20,7 @@ static class SourceCommand
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
-            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.Fields(parsed.GetValue(fields)));
+            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields)));
             Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)));
         }));
         return command;
