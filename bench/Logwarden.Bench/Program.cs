@@ -6,6 +6,8 @@ static class Program
     static readonly Dictionary<string, (string What, Func<string[], Task> Run)> All = new(StringComparer.Ordinal)
     {
         ["ingest"] = ("events a second and CPU seconds per million, records to durable journal and to archive, beside a floor", IngestBench.RunAsync),
+        ["journal"] = ("the journal alone: entries and bytes a second with a sync for each group", args => Task.FromResult(JournalBench.Run(
+            args.Contains("--quick", StringComparer.Ordinal), args.Contains("--json", StringComparer.Ordinal), Console.Out))),
     };
 
     static async Task<int> Main(string[] args)

@@ -10,6 +10,9 @@ public static class FormatCatalog
         new K8sAuditFormat(),
     ];
 
+    /// <summary>The names of all of them, for help and errors.</summary>
+    public static string Names => string.Join(", ", All.Select(format => format.Name));
+
     /// <summary>The format of this name, or null.</summary>
     public static IFormat? Find(string name)
     {

@@ -130,7 +130,9 @@ sealed class DedupIndex : IDisposable
             while (Mergeable(_state.Runs) is > 0 and var count) Merge(count);
             _persisted();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+#pragma warning disable CA1031 // the thread's edge: the journal's writer throws it on
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             _failed = e;
         }
@@ -186,24 +188,24 @@ sealed class DedupIndex : IDisposable
     static UInt128[] MergeChunk(DedupRun[] runs, int[] at)
     {
         var chunk = new UInt128[ChunkKeys];
-        var heads = new UInt128[runs.Length];
-        for (var i = 0; i < runs.Length; i++) heads[i] = Head(runs[i], at[i]);
         var filled = 0;
         while (filled < chunk.Length)
         {
-            var least = 0;
-            for (var i = 1; i < heads.Length; i++)
+            var least = -1;
+            var key = UInt128.MaxValue;
+            for (var i = 0; i < runs.Length; i++)
             {
-                if (heads[i] < heads[least]) least = i;
+                if (at[i] == runs[i].Count) continue;
+                var head = runs[i].Keys(at[i], 1)[0];
+                if (least >= 0 && head >= key) continue;
+                (least, key) = (i, head);
             }
-            if (heads[least] == UInt128.MaxValue && at[least] >= runs[least].Count) break;
-            chunk[filled++] = heads[least];
-            heads[least] = Head(runs[least], ++at[least]);
+            if (least < 0) break;
+            chunk[filled++] = key;
+            at[least]++;
         }
         return chunk[..filled];
     }
-
-    static UInt128 Head(DedupRun run, int at) => at < run.Count ? run.Keys(at, 1)[0] : UInt128.MaxValue;
 
     /// <summary>Run files by where they begin, a longer one before those that it took in.</summary>
     static List<(string Path, long From, long To)> Files(string directory)

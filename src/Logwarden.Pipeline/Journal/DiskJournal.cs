@@ -51,6 +51,9 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <summary>Offset after the last durable event: what readers see ends here.</summary>
     public long DurableEnd => Volatile.Read(ref _durableEnd);
 
+    /// <summary>Why it takes nothing more; null while it does.</summary>
+    public Exception? Failure => _dead;
+
     /// <summary>Bytes of all journal files kept.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
