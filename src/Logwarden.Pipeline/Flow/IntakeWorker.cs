@@ -94,19 +94,18 @@ public sealed class IntakeWorker
         };
         stored.Class = _classifier.Classify(stored);
 
-        Span<byte> made = stackalloc byte[EventId.TextBytes];
-        var key = Identify(record, name, made, out var id);
-        stored.Id = id;
+        var key = Identify(record, name);
+        stored.Id = _event.Id.WrittenSpan;
         Append(stored, key, null, batch);
     }
 
     void AddRefused(NormalizeError error, in FramedRecord record, string name, AppendBatch batch)
     {
         LastRefusal = error;
-        Span<byte> made = stackalloc byte[EventId.TextBytes];
-        var key = _ids.OfPosition(_source, name, record.Position.Ordinal, record.Bytes, made);
+        _event.Id.ResetWrittenCount();
+        var key = Make(record, name);
         var stored = _quarantine.Write(error, record, name, NowMicros());
-        stored.Id = made;
+        stored.Id = _event.Id.WrittenSpan;
         Append(stored, key, error.Code, batch);
     }
 
@@ -118,20 +117,16 @@ public sealed class IntakeWorker
     }
 
     /// <summary>The source's own id; else one from the position in a file, so that reading the file again makes the same; else a UUIDv7.</summary>
-    UInt128 Identify(in FramedRecord record, string name, Span<byte> made, out ReadOnlySpan<byte> id)
+    UInt128 Identify(in FramedRecord record, string name) =>
+        _event.Id.WrittenCount > 0 ? DedupKey.Of(_source, _event.Id.WrittenSpan) : Make(record, name);
+
+    UInt128 Make(in FramedRecord record, string name)
     {
         UInt128 key = default;
-        if (_event.Id.WrittenCount > 0)
-        {
-            key = DedupKey.Of(_source, _event.Id.WrittenSpan);
-        }
-        else
-        {
-            if (name.Length > 0) key = _ids.OfPosition(_source, name, record.Position.Ordinal, record.Bytes, made);
-            else EventId.New(_time.GetUtcNow(), made);
-            _event.Id.Write(made);
-        }
-        id = _event.Id.WrittenSpan;
+        var made = _event.Id.GetSpan(EventId.TextBytes);
+        if (name.Length > 0) key = _ids.OfPosition(_source, name, record.Position.Ordinal, record.Bytes, made);
+        else EventId.New(_time.GetUtcNow(), made);
+        _event.Id.Advance(EventId.TextBytes);
         return key;
     }
 
