@@ -76,7 +76,7 @@ public sealed record InclusionFile
             if (!TreeHash.TryParse(lines[at + i], out hashes[i])) return false;
         }
         reason = "";
-        proof = new() { Index = index, Hashes = hashes, Checkpoint = file[(end + 2)..].ToArray(), Extra = extra };
+        proof = new() { Index = index, Hashes = hashes, Checkpoint = file[(end + 2)..].ToArray(), Extra = extra is null ? null : (ReadOnlyMemory<byte>?)extra };
         return true;
     }
 
