@@ -20,6 +20,7 @@ internal ref partial struct Scanner
                 SpecialWords.Basic => OnBasic(end),
                 SpecialWords.Putty => OnPutty(start),
                 SpecialWords.Salesforce => OnSalesforce(start),
+                SpecialWords.Terraform => OnTerraform(start, end),
                 SpecialWords.Identified => OnIdentified(end),
                 _ => false,
             };
