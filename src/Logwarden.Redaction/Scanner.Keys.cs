@@ -28,6 +28,7 @@ internal ref partial struct Scanner
         if (!TryPlace(end, start > 0 && _text[start - 1] == '<', out var place)) return;
         var nameStart = Chars.RunStart(_text, start, Math.Max(Math.Max(0, end - NameMax), _resume), Ch.Token | Ch.Dot);
         var name = _text[nameStart..end];
+        if (place.Separator == ',' && IsFieldValue(nameStart)) return;
         // A part of a path of names (arn:aws:service:…), not a key.
         if (place is { Separator: (byte)':', Enclosed: false } && nameStart > 1 && _text[nameStart - 1] == ':' && place.Start == end + 1) return;
         if (place.Separator == ' ' && !ProseName(name)) return;
@@ -41,6 +42,14 @@ internal ref partial struct Scanner
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
         OnValue(kind, nameStart, place, valueEnd);
+    }
+
+    // In "a": "b", "c": the string before the comma is a value already.
+    readonly bool IsFieldValue(int start)
+    {
+        var p = start - 1;
+        while (p >= 0 && (Chars.Is(_text[p], Ch.Quote | Ch.Space) || _text[p] == '\\')) p--;
+        return p >= 0 && _text[p] is (byte)':' or (byte)'=';
     }
 
     readonly KeyKind ReadName(ReadOnlySpan<byte> name)
@@ -75,7 +84,9 @@ internal ref partial struct Scanner
         if ((kind & KeyKind.Password) != 0)
             return (kind & KeyKind.Id) == 0 && (quoted || !Code(value)) && value.Length >= (quoted ? 4 : 3) ? RedactionRules.Password : -1;
         if (!quoted && Code(value) || Placeholders.IsPartlyMasked(value)) return -1;
+        if (value.StartsWith("base64:"u8)) value = value[7..];
         var look = Look.At(value);
+        if ((kind & KeyKind.Vendor) != 0 && value.Length == 17 && value[8] == ':' && Chars.RunEnd(value, 0, Ch.Hex) == 8 && Chars.RunEnd(value, 9, Ch.Hex) == 17) return RedactionRules.VendorKey;
         if ((kind & KeyKind.Secret) != 0 && (kind & KeyKind.Id) == 0 && SecretLook(look, quoted, (kind & KeyKind.Vendor) != 0))
             return RedactionRules.Secret;
         if ((kind & KeyKind.Vendor) != 0 && VendorLook(look, (kind & ~KeyKind.Vendor) != 0)) return RedactionRules.VendorKey;
@@ -144,6 +155,11 @@ internal ref partial struct Scanner
             if (separator is 0 or (byte)'|' or (byte)'?' or (byte)'!') separator = text[q];
         if (separator is (byte)'<' or (byte)'~' && q == p + 1) return false;
         if (separator is (byte)'!' or (byte)'?' && q == p + 1) return false;
+        if (separator == 0 && text[p] == '(' && p + 1 < text.Length && Chars.Is(text[p + 1], Ch.Quote) && p >= 8 && Chars.StartsWithNoCase(text[(end - 8)..end], "password"u8))
+        {
+            separator = (byte)'=';
+            q = p + 1;
+        }
         if (separator == 0 && text[p] == ',' && enclosed)
         {
             separator = (byte)',';

@@ -219,7 +219,7 @@ internal ref partial struct Scanner
     static byte[] BuildFollows()
     {
         var table = new byte[256];
-        foreach (var c in "=:>\"'`])\\ \t!|?~,<") table[c] = 1;
+        foreach (var c in "=:>\"'`])\\ \t!|?~<(") table[c] = 1;
         table['@'] = 2;
         return table;
     }

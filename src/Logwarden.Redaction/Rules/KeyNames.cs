@@ -69,6 +69,7 @@ internal static class KeyNames
         if (n < 2) return KeyKind.None;
         if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
             return KeyKind.AccessKeyId;
+        if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         var kind = Contained(compact) | Ending(compact);
         if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
