@@ -147,17 +147,18 @@ internal static class Checks
         ReadOnlySpan<byte> odd = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
         if (id.Length != 16) return false;
         const string Shape = "LLLLLLNNLNNLNNNL";
-        var sum = 0;
+        int sum = 0, digits = 0;
         for (var i = 0; i < 16; i++)
         {
             var letter = Chars.Is(id[i], Ch.Letter);
             // Digits may be replaced by letters to tell twins apart (omocodia).
             if (Shape[i] == 'L' != letter && (Shape[i] == 'L' || !letter)) return false;
             if (!letter && !Chars.Is(id[i], Ch.Digit)) return false;
+            if (!letter) digits++;
             var value = letter ? (id[i] & 0xDF) - 'A' : id[i] - '0';
             if (i < 15) sum += (i & 1) == 0 ? odd[value] : value;
         }
-        return sum % 26 == (id[15] & 0xDF) - 'A';
+        return digits >= 5 && sum % 26 == (id[15] & 0xDF) - 'A';
     }
 
     /// <summary>The number that the two digits at <paramref name="at"/> write.</summary>

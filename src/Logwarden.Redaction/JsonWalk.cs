@@ -24,6 +24,9 @@ internal enum FieldKind : ushort
 
     /// <summary>The name may be the end of a configured path.</summary>
     PathEnd = 0x1000,
+
+    /// <summary>Its value says who acts.</summary>
+    Actor = 0x2000,
 }
 
 /// <summary>
@@ -187,6 +190,7 @@ internal ref struct JsonWalk
         _pair = KeyKind.None;
         if (end <= start) return;
         var personal = PersonalAt(start, end, out var isActor);
+        if ((kind & FieldKind.Actor) != 0) personal = _redactor.ActorPersonal;
         if ((kind & FieldKind.Names) != 0 && end - start <= 80) _pair = KeyNames.Read(_json[start..end]);
         var value = _json[start..end];
         var key = (KeyKind)(kind & FieldKind.KeyMask);

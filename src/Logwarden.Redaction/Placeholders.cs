@@ -38,13 +38,33 @@ internal static class Placeholders
     {
         if (IsMask(value) || StartsWithMarker(value)) return true;
         var first = value[0];
-        if (first is (byte)'$' && value.Length > 1 && (value[1] is (byte)'{' or (byte)'(' || Chars.Is(value[1], Ch.Letter | Ch.Under)))
-            return !value.StartsWith("$2"u8) && value.IndexOfAny((byte)'/', (byte)'.', (byte)'+') < 0 || value[1] is (byte)'{' or (byte)'(';
+        if (first == '\\' && value.Length > 2 && value[1] == '$') return IsReference(value[1..]);
+        if (first is (byte)'$' && value.Length > 1) return IsVariable(value);
         if (first == '%' && value.Length > 2 && value[^1] == '%') return true;
         if (first == '<' && value[^1] == '>') return true;
         if (first == '{' && value.Length > 1 && value[1] is (byte)'{' or (byte)'%') return true;
         if (first == '#' && value.Length > 1 && value[1] == '{') return true;
-        return IsEmptyWord(value) || IsHidden(value);
+        return IsEmptyWord(value) || IsHidden(value) || (value.EndsWith("EXAMPLE"u8) && value.StartsWith("A"u8)) || value.EndsWith("..."u8);
+    }
+
+    /// <summary>Whether part of <paramref name="value"/> was masked: five masking characters in a row.</summary>
+    public static bool IsPartlyMasked(ReadOnlySpan<byte> value)
+    {
+        var run = 1;
+        for (var i = 1; i < value.Length; i++)
+        {
+            run = value[i] == value[i - 1] ? run + 1 : 1;
+            if (run >= 5 && value[i] is (byte)'*' or (byte)'#' or (byte)'x' or (byte)'X') return true;
+        }
+        return false;
+    }
+
+    // ${x}, $(x), $name, $NAME/more; not $2a$… and not a password that begins with the sign.
+    static bool IsVariable(ReadOnlySpan<byte> value)
+    {
+        if (value[1] is (byte)'{' or (byte)'(' or (byte)'_') return true;
+        var end = Chars.RunEnd(value, 1, Ch.Letter | Ch.Under);
+        return end == value.Length ? end > 3 : end > 3 && value[end] is (byte)'/' or (byte)'[' or (byte)'.' or (byte)'-';
     }
 
     static bool IsEmptyWord(ReadOnlySpan<byte> value) => value.Length <= 13 && (Is(value, "null"u8) || Is(value, "none"u8)

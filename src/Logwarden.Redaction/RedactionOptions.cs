@@ -35,6 +35,13 @@ public sealed record RedactionOptions
         "request.body", "response.body", "http_request.body", "http_response.body",
     ];
 
+    static readonly string[] DefaultActors =
+    [
+        "userName", "user_name", "user", "userId", "user_id", "userKey", "userPrincipalName", "upn", "principalId", "principal",
+        "actor", "id", "objectId", "mailboxOwnerUPN", "signInIdentifier", "assumedRoleId", "subject", "actorEmail", "principalEmail", "caller", "roleSessionName", "sessionName", "arn", "uid", "uid_alt",
+        "credential_uid", "email_addr", "login", "loginName", "sourceIdentity", "accountName", "session_user_name", "dbuser",
+    ];
+
     static readonly string[] DefaultSensitive =
     [
         "password", "passwd", "passphrase", "secretAccessKey", "secret_access_key", "sessionToken", "session_token",
@@ -66,6 +73,12 @@ public sealed record RedactionOptions
     /// and responses. The case of letters does not matter.
     /// </summary>
     public IReadOnlyCollection<string> PayloadFields { get; init; } = DefaultPayloads;
+
+    /// <summary>
+    /// Names of JSON fields whose value says who acted, besides the ranges given with the document: personal data in them is
+    /// treated as <see cref="Actor"/> says. The case of letters does not matter.
+    /// </summary>
+    public IReadOnlyCollection<string> ActorFields { get; init; } = DefaultActors;
 
     /// <summary>Names of JSON fields whose scalar value is a secret whatever it looks like. The case of letters does not matter.</summary>
     public IReadOnlyCollection<string> SensitiveFields { get; init; } = DefaultSensitive;

@@ -24,6 +24,8 @@ public sealed class RedactionScratch
 
     internal KeyMemo Keys { get; } = new();
 
+    internal KeyMemo Names { get; } = new();
+
     internal ValueMemo Values { get; } = new();
 
     /// <summary>Writes the counts of the last document as <c>rule=count,rule=count</c>, sorted by rule; nothing when there are none.</summary>

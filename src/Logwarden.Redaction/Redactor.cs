@@ -18,6 +18,7 @@ public sealed class Redactor
     readonly HashSet<string> _payload;
     readonly HashSet<string> _payloadEnds;
     readonly HashSet<string> _sensitive;
+    readonly HashSet<string> _actorFields;
 
     Redactor(RedactionOptions options)
     {
@@ -38,6 +39,7 @@ public sealed class Redactor
         _payload = new(options.PayloadFields.Where(f => !f.Contains('.', StringComparison.Ordinal)), StringComparer.OrdinalIgnoreCase);
         _payloadEnds = new(options.PayloadFields.Where(f => f.Contains('.', StringComparison.Ordinal)).Select(LastTwo), StringComparer.OrdinalIgnoreCase);
         _sensitive = new(options.SensitiveFields, StringComparer.OrdinalIgnoreCase);
+        _actorFields = new(options.ActorFields, StringComparer.OrdinalIgnoreCase);
         AwsKeyId = RedactionRules.IndexOf("aws-access-key-id");
     }
 
@@ -47,6 +49,12 @@ public sealed class Redactor
     internal Personal ActorPersonal { get; }
 
     internal int AwsKeyId { get; }
+
+    internal int Vault { get; } = RedactionRules.IndexOf("hashicorp-vault-token");
+
+    internal int Terraform { get; } = RedactionRules.IndexOf("terraform-token");
+
+    internal int GoogleClient { get; } = RedactionRules.IndexOf("gcp-oauth-secret");
 
     /// <summary>Builds a redactor.</summary>
     /// <exception cref="ArgumentException">A rule id is unknown, or a pseudonym key is missing.</exception>
@@ -105,6 +113,7 @@ public sealed class Redactor
         if (_payload.Contains(text)) kind |= FieldKind.Payload;
         if (_sensitive.Contains(text)) kind |= FieldKind.Sensitive;
         if (_payloadEnds.Count > 0 && _payloadEnds.Any(e => e.EndsWith("." + text, StringComparison.OrdinalIgnoreCase))) kind |= FieldKind.PathEnd;
+        if (_actorFields.Contains(text)) kind |= FieldKind.Actor;
         if (text is "name" or "Name" or "key" or "Key" or "parameterKey" or "ParameterKey" or "parameterName" or "header") kind |= FieldKind.Names;
         if (text is "value" or "Value" or "parameterValue" or "ParameterValue") kind |= FieldKind.Named;
         return kind;

@@ -7,7 +7,7 @@ namespace Logwarden.Redaction;
 /// <summary>Long runs: keys with a signature inside, base64 and URL-encoded text, and random values that a word before explains.</summary>
 internal ref partial struct Scanner
 {
-    const int LongWord = 20;
+    const int LongWord = 16;
     const int EncodedMax = 1 << 20;
 
     bool OnLong(int start, int end)
@@ -16,6 +16,8 @@ internal ref partial struct Scanner
         var from = Chars.RunStart(_text, start, Math.Max(_resume, _longEnd), Ch.Alnum | Ch.Plus | Ch.Slash);
         var to = Chars.RunEnd(_text, end, Ch.Alnum | Ch.Plus | Ch.Slash);
         while (to < _text.Length && to - from < EncodedMax && _text[to] == '=') to++;
+        // Not padding, but the sign of an assignment.
+        if (to > end && _text[to - 1] == '=' && to < _text.Length && Chars.Is(_text[to], Ch.Alnum | Ch.Quote)) while (_text[to - 1] == '=') to--;
         _longEnd = to;
         var run = _text[from..to];
         if (AzureKey(run)) return Hit(RedactionRules.AzureKey, from, to);
@@ -23,7 +25,7 @@ internal ref partial struct Scanner
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
         if (OpenAiOld(start, end) || OnAzureSecret(start)) return true;
-        return OnExplained(start, end);
+        return OnVault(start, end) || OnGoogleClient(start, end) || OnExplained(from, Math.Max(to, end));
     }
 
     // Microsoft's identifiable keys carry a fixed signature at a fixed place.
@@ -161,11 +163,51 @@ internal ref partial struct Scanner
             var wordEnd = p;
             while (p > 0 && Chars.Is(line[p - 1], Ch.Name)) p--;
             if (wordEnd == p) break;
-            kind |= KeyNames.Read(line[p..wordEnd]) & ~(KeyKind.About | KeyKind.Id | KeyKind.AccessKeyId);
+            kind |= ReadName(line[p..wordEnd]) & ~(KeyKind.About | KeyKind.Id | KeyKind.AccessKeyId);
             words++;
         }
         if ((kind & KeyKind.Vendor) == 0) return false;
-        var to = Chars.RunEnd(_text, end, Ch.Token | Ch.Equal);
-        return VendorLook(Look.At(_text[start..to]), more: false) && Hit(RedactionRules.VendorKey, start, to);
+        var last = ReadName(LastWord(line));
+        if (before == '-' && !line.EndsWith("PRIVATE-"u8) && !line.EndsWith("ACCESS-"u8) && (last & (KeyKind.Secret | KeyKind.Key | KeyKind.Vendor)) == 0) return false;
+        var to = Chars.RunEnd(_text, end, Ch.Token);
+        if (to < _text.Length && _text[to] is (byte)'=' or (byte)':' && to + 1 < _text.Length && _text[to + 1] != '=') return false;
+        return VendorLook(Look.At(_text[start..to]), (kind & (KeyKind.Secret | KeyKind.Key)) != 0) && Hit(RedactionRules.VendorKey, start, to);
+    }
+
+    // A UUID that the word before explains.
+    bool OnUuid(int start, int end) =>
+        end < _text.Length && _text[end] == '-' && start + 36 <= _text.Length && Uuid(_text.Slice(start, 36)) && OnExplained(start, start + 36);
+
+    // Terraform: 14 characters, .atlasv1. and 60 or more.
+    bool OnTerraform(int start, int end)
+    {
+        if (end >= _text.Length || _text[end] != '.' || start < 15 || _text[start - 1] != '.') return false;
+        var to = Chars.RunEnd(_text, end + 1, Ch.Token);
+        return to - end > 40 && Hit(_redactor.Terraform, Chars.RunStart(_text, start - 1, Math.Max(_resume, start - 20), Ch.Alnum), to);
+    }
+
+    // The older tokens of Vault: s. and 24 characters, or s.CAES and more.
+    bool OnVault(int start, int end)
+    {
+        if (start < 2 || _text[start - 1] != '.' || _text[start - 2] is not ((byte)'s' or (byte)'b' or (byte)'r')) return false;
+        if (start > 2 && Chars.Is(_text[start - 3], Ch.Dotted)) return false;
+        var to = Chars.RunEnd(_text, end, Ch.Token);
+        var look = Look.At(_text[start..to]);
+        if (look.Digits < 2 || look.Upper < 2 || look.Lower < 2 || !(to - start == 24 || _text[start..to].StartsWith("CAES"u8))) return false;
+        return Hit(_redactor.Vault, start - 2, to);
+    }
+
+    // 123-abc.apps.googleusercontent.com
+    bool OnGoogleClient(int start, int end)
+    {
+        if (end - start != 32 || !_text[end..].StartsWith(".apps.googleusercontent.com"u8)) return false;
+        return Hit(_redactor.GoogleClient, Chars.RunStart(_text, start, _resume, Ch.Token), end);
+    }
+
+    static ReadOnlySpan<byte> LastWord(ReadOnlySpan<byte> line)
+    {
+        var end = line.Length;
+        while (end > 0 && !Chars.Is(line[end - 1], Ch.Name)) end--;
+        return line[Chars.RunStart(line, end, 0, Ch.Name)..end];
     }
 }

@@ -118,7 +118,8 @@ internal ref partial struct Scanner
         if (stop >= _text.Length) return true;
         var c = _text[stop];
         if (Chars.Is(c, Ch.Name)) return c is (byte)'x' && stop + 1 < _text.Length && Chars.Is(_text[stop + 1], Ch.Digit);
-        if (c is (byte)'.' or (byte)'-' or (byte)':' or (byte)'/' or (byte)',') return stop + 1 >= _text.Length || !Chars.Is(_text[stop + 1], c == ',' ? Ch.None : Ch.Alnum);
+        if (c is (byte)'-') return stop + 1 >= _text.Length || !Chars.Is(_text[stop + 1], Ch.Digit);
+        if (c is (byte)'.' or (byte)':' or (byte)'/' or (byte)',') return stop + 1 >= _text.Length || !Chars.Is(_text[stop + 1], c == ',' ? Ch.None : Ch.Alnum);
         return c is not ((byte)'%' or (byte)'@');
     }
 
@@ -129,6 +130,7 @@ internal ref partial struct Scanner
         var first = all[0];
         var known = first is >= (byte)'3' and <= (byte)'6' && total >= 13
             || first == '2' && total == 16 && Checks.Two(all, 0) is >= 22 and <= 27
+            || total == 15 && (all.StartsWith("2131"u8) || all.StartsWith("1800"u8))
             || first == '1' && total == 15 && groups == 1 && all[1] != '6' && all[1] != '7'
             || first is (byte)'5' or (byte)'6' && total == 12;
         if (!known || !d.Same(groups) || groups > 1 && d.Between[0] is not ((byte)' ' or (byte)'-')) return false;
@@ -206,7 +208,7 @@ internal ref partial struct Scanner
         else
         {
             phone = NorthAmerican(ref d, groups, total) || Trunk(ref d, groups, total)
-                || total is >= 7 and <= 15 && Spread(ref d, groups) && Near(start, PhoneWords);
+                || total is >= 7 and <= 15 && Spread(ref d, groups) && (Near(start, PhoneWords) || groups > 1 && After(stop));
         }
         if (!phone || Checks.AllSame(d.All[..total])) return false;
         return Hit(RedactionRules.Phone, from, Extension(stop));
@@ -215,7 +217,7 @@ internal ref partial struct Scanner
     // 415-555-0132, 1-415-555-0132, 001-415-555-0132
     static bool NorthAmerican(ref Digits d, int groups, int total)
     {
-        var skip = groups == 4 && d.Counts[0] is 1 or 3 && d.All[d.Counts[0] - 1] == '1' ? 1 : 0;
+        var skip = groups == 4 && d.Counts[0] <= 3 && (d.All[d.Counts[0] - 1] == '1' || d.Between[0] == '-') ? 1 : 0;
         if (groups - skip != 3 || total - (skip == 0 ? 0 : d.Counts[0]) != 10) return false;
         if (d.Counts[skip] != 3 || d.Counts[skip + 1] != 3) return false;
         var at = skip == 0 ? 0 : d.Counts[0];
@@ -225,7 +227,7 @@ internal ref partial struct Scanner
     // 0412 123 45 67, 0 (532) 1234567, 0917-123-4567, 09-7625400, 02 6788 1234
     static bool Trunk(ref Digits d, int groups, int total)
     {
-        if (d.All[0] != '0' || d.All[1] == '0' && !(d.Counts[0] == 2 && false) || total is < 9 or > 12 || groups < 2) return false;
+        if (d.All[0] != '0' || d.All[1] == '0' || total is < 9 or > 12 || groups < 2 || d.Shape(groups, [3, 2, 4])) return false;
         for (var i = 0; i < groups; i++)
             if (i < groups - 1 && d.Between[i] is (byte)'.' or (byte)':') return false;
         if (groups == 2) return d.Counts[0] is >= 2 and <= 5 && d.Counts[1] is >= 5 and <= 8 && total >= 9;
@@ -254,7 +256,7 @@ internal ref partial struct Scanner
         return end > p && end - p <= 6 ? end : stop;
     }
 
-    static readonly byte[][] PhoneWords = Words("phone", "tel", "mobile", "cell", "call", "fax", "sms", "whatsapp", "contact number", "numara", "telefon", "dial");
+    static readonly byte[][] PhoneWords = Words("phone", "tel", "mobile", "cell", "call", "fax", "sms", "whatsapp", "contact", "numara", "telefon", "dial", "reach", "answering", "pager", "landline", "number");
     static readonly byte[][] SsnWords = Words("ssn", "social sec", "social_sec", "itin", "taxpayer");
     static readonly byte[][] CardWords = Words("card", "visa", "master", "amex", "diners", "pan");
     static readonly byte[][] IdWords = Words("nhs", "pesel", "tax", "tfn", "abn", "acn", "aadhaar", "sin", "steuer", "nir", "national id",
@@ -262,11 +264,20 @@ internal ref partial struct Scanner
 
     static byte[][] Words(params string[] words) => [.. words.Select(System.Text.Encoding.UTF8.GetBytes)];
 
+    // "781 1704 office"
+    readonly bool After(int stop)
+    {
+        var rest = _text[stop..];
+        if (!rest.IsEmpty && rest[0] is (byte)' ' or (byte)'-') rest = rest[1..];
+        return Chars.StartsWithNoCase(rest, "office"u8) || Chars.StartsWithNoCase(rest, "fax"u8) || Chars.StartsWithNoCase(rest, "mobile"u8)
+            || Chars.StartsWithNoCase(rest, "cell"u8) || Chars.StartsWithNoCase(rest, "(office"u8);
+    }
+
     /// <summary>Whether one of the words stands within the 40 bytes before, on the same line.</summary>
     readonly bool Near(int start, byte[][] words)
     {
         var before = _text[Math.Max(0, start - 40)..start];
-        if (before.LastIndexOf((byte)'\n') is >= 0 and var cut) before = before[(cut + 1)..];
+        if (before.TrimEnd("\r\n"u8).LastIndexOf((byte)'\n') is >= 0 and var cut) before = before[(cut + 1)..];
         Span<byte> lower = stackalloc byte[40];
         for (var i = 0; i < before.Length; i++) lower[i] = Chars.Lower(before[i]);
         lower = lower[..before.Length];
@@ -282,7 +293,7 @@ internal ref partial struct Scanner
         if (start > 0 && text[start - 1] is (byte)'-' or (byte)'.' or (byte)'/' or (byte)'_' or (byte)'+' or (byte)'=' && text[start - 1] != '=') return false;
         var length = end - start;
         var word = text[start..end];
-        if (length >= 4 && Chars.Is(word[0], Ch.Letter) && Chars.Is(word[1], Ch.Letter) && Chars.Is(word[2], Ch.Digit) && Chars.Is(word[3], Ch.Digit) && OnIban(start, end)) return true;
+        if (length >= 4 && Chars.Is(word[0], Ch.Up) && Chars.Is(word[1], Ch.Up) && Chars.Is(word[2], Ch.Digit) && Chars.Is(word[3], Ch.Digit) && OnIban(start, end)) return true;
         if (end < text.Length && text[end] is (byte)'-' or (byte)'.' or (byte)'/' or (byte)':' && end + 1 < text.Length && Chars.Is(text[end + 1], Ch.Alnum)) return false;
         if (length == 9 && (Chars.Is(word[8], Ch.Up) && (Checks.Spanish(word) || Checks.Nric(word)))) return Hit(RedactionRules.NationalId, start, end);
         if (length == 16 && Chars.Is(word[0], Ch.Up) && Checks.Italian(word)) return Hit(RedactionRules.NationalId, start, end);
@@ -291,17 +302,18 @@ internal ref partial struct Scanner
 
     bool OnIban(int start, int end)
     {
+        var length = IbanLengths.Of(_text[start], _text[start + 1]);
+        if (length == 0) return false;
         Span<byte> iban = stackalloc byte[34];
         var n = 0;
         var p = start;
-        var accepted = 0;
-        while (p < _text.Length && n < 34)
+        while (p < _text.Length && n < length)
         {
-            if (Chars.Is(_text[p], Ch.Alnum)) iban[n++] = _text[p++];
-            else if (_text[p] is (byte)' ' or (byte)'-' && p + 1 < _text.Length && Chars.Is(_text[p + 1], Ch.Alnum) && n % 4 == 0) p++;
-            else break;
-            if (n >= 15 && (p >= _text.Length || !Chars.Is(_text[p], Ch.Alnum)) && Chars.Is(iban[n - 1], Ch.Alnum) && Checks.Iban(iban[..n])) accepted = p;
+            if (Chars.Is(_text[p], Ch.UpAlnum)) iban[n++] = _text[p++];
+            else if (_text[p] is (byte)' ' or (byte)'-' && n % 4 == 0 && p + 1 < _text.Length) p++;
+            else return false;
         }
-        return accepted >= end && Hit(RedactionRules.Iban, start, accepted);
+        if (n < length || p < end || (p < _text.Length && Chars.Is(_text[p], Ch.Alnum))) return false;
+        return Checks.Iban(iban[..n]) && Hit(RedactionRules.Iban, start, p);
     }
 }

@@ -20,6 +20,7 @@ internal ref partial struct Scanner
                 SpecialWords.Basic => OnBasic(end),
                 SpecialWords.Putty => OnPutty(start),
                 SpecialWords.Salesforce => OnSalesforce(start),
+                SpecialWords.Terraform => OnTerraform(start, end),
                 SpecialWords.Identified => OnIdentified(end),
                 _ => false,
             };
@@ -151,6 +152,12 @@ internal ref partial struct Scanner
         {
             var next = rest[(by + 1)..].IndexOfAny((byte)'B', (byte)'b');
             by = next < 0 ? -1 : by + 1 + next;
+        }
+        if (by < 0 && rest.IndexOf(" AS '*"u8) is > 0 and var hash)
+        {
+            var from = end + hash + 5;
+            var stop = Chars.RunEnd(_text, from + 1, Ch.HexAny);
+            return stop - from > 16 && Hit(RedactionRules.SqlPassword, from, stop);
         }
         if (by < 0) return false;
         var at = end + by + 3;

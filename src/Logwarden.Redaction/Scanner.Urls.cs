@@ -103,11 +103,14 @@ internal ref partial struct Scanner
         var text = _text;
         var local = Math.Max(Math.Max(0, at - 64), _resume);
         var from = at;
-        while (from > local && (Chars.Is(text[from - 1], Ch.Dotted | Ch.Plus | Ch.Percent | Ch.High) || text[from - 1] is (byte)'&' or (byte)'\'' or (byte)'!' or (byte)'#')) from--;
+        while (from > local && (Chars.Is(text[from - 1], Ch.Dotted | Ch.Plus | Ch.Percent | Ch.High) || text[from - 1] is (byte)'&' or (byte)'\'' or (byte)'!')) from--;
         while (from < at && (text[from] is (byte)'.' or (byte)'-' or (byte)'\'' or (byte)'&' or (byte)'#' or (byte)'%' || Chars.Is(text[from], Ch.High) && from < start)) from++;
         if (from > 1 && text[from - 1] == '\\' && text[from] is (byte)'n' or (byte)'t' or (byte)'r' && at - from > 1) from++;
-        if (from >= at || text[from..at].SequenceEqual("git"u8)) return;
+        if (from >= at || at - from >= 40 || text[from..at].SequenceEqual("git"u8)) return;
         if (from > 1 && text[from - 1] == '/' && text[from - 2] == '/') return;
+        // The session of an assumed role is who acts, wherever the ARN stands.
+        if (from > 16 && text[from - 1] == '/' && _redactor.ActorPersonal == Personal.Keep
+            && text[Math.Max(0, from - 120)..from].LastIndexOf("assumed-role/"u8) >= 0) return;
         var end = Chars.RunEnd(text, at + 1, Ch.Alnum | Ch.Dash | Ch.Dot);
         while (end > at && text[end - 1] is (byte)'.' or (byte)'-') end--;
         var domain = text[(at + 1)..end];
@@ -123,7 +126,7 @@ internal ref partial struct Scanner
     static bool NotTopLevel(ReadOnlySpan<byte> top) => top.Length switch
     {
         2 => top.SequenceEqual("js"u8) || top.SequenceEqual("ts"u8),
-        3 => top.SequenceEqual("png"u8) || top.SequenceEqual("jpg"u8) || top.SequenceEqual("gif"u8) || top.SequenceEqual("svg"u8) || top.SequenceEqual("css"u8),
+        3 => top.SequenceEqual("pfx"u8) || top.SequenceEqual("pem"u8) || top.SequenceEqual("log"u8) || top.SequenceEqual("txt"u8) || top.SequenceEqual("zip"u8) || top.SequenceEqual("exe"u8) || top.SequenceEqual("png"u8) || top.SequenceEqual("jpg"u8) || top.SequenceEqual("gif"u8) || top.SequenceEqual("svg"u8) || top.SequenceEqual("css"u8),
         4 => top.SequenceEqual("json"u8) || top.SequenceEqual("jpeg"u8) || top.SequenceEqual("yaml"u8) || top.SequenceEqual("webp"u8),
         5 => top.SequenceEqual("timer"u8) || top.SequenceEqual("mount"u8) || top.SequenceEqual("slice"u8),
         6 => top.SequenceEqual("socket"u8) || top.SequenceEqual("target"u8),

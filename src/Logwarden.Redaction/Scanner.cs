@@ -128,7 +128,7 @@ internal ref partial struct Scanner
         {
             if (_personal != Personal.Keep && OnIdWord(start, end)) return;
         }
-        if (length >= LongWord && OnLong(start, end)) return;
+        if (length >= LongWord ? OnLong(start, end) : length == 8 && start > 0 && OnUuid(start, end)) return;
         if (end < text.Length && Follows[text[end]] != 0) OnFollow(start, end);
     }
 
@@ -219,7 +219,7 @@ internal ref partial struct Scanner
     static byte[] BuildFollows()
     {
         var table = new byte[256];
-        foreach (var c in "=:>\"'`])\\ \t!|?~,<") table[c] = 1;
+        foreach (var c in "=:>\"'`])\\ \t!|?~<(") table[c] = 1;
         table['@'] = 2;
         return table;
     }

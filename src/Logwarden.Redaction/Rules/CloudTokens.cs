@@ -13,7 +13,7 @@ internal static class CloudTokens
         new("aws-session-token", "IQoJb3JpZ2lu", Ch.Base64, 60),
         new("aws-session-token", "FwoGZXIvYXdz", Ch.Base64, 60),
         new("aws-session-token", "FQoGZXIvYXdz", Ch.Base64, 60),
-        new("aws-bedrock-api-key", "ABSKQmVkcm9ja0FQSUtleS", Ch.Base64, 30),
+        new("aws-bedrock-api-key", "ABSKQmVkcm9ja0FQSUtleS", Ch.Base64, 80, 260),
         new("aws-bedrock-api-key", "bedrock-api-key-", Ch.Base64Url, 30),
         new("aws-appsync-key", "da2-", Ch.Base36, 26, 26),
         new("aws-mws-key", "amzn.mws.", Ch.Token, 36, 36, Fold: true),

@@ -57,6 +57,7 @@ internal static class CodeTokens
         new("sourcegraph-token", "slk_", Ch.Hex, 64),
         new("prefect-key", "pnu_", Ch.Alnum, 36),
         new("prefect-key", "pnb_", Ch.Alnum, 36),
+        new("postman-key", "PMAT-", Ch.UpAlnum, 26),
         new("postman-key", "PMAK-", Ch.Hex | Ch.Dash, 50, Fold: true),
         new("readme-key", "rdme_", Ch.Base36, 70),
         new("dependency-track-key", "odt_", Ch.Alnum, 32),

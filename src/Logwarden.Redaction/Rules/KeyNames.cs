@@ -45,17 +45,17 @@ internal static class KeyNames
         "expiresin", "enabled", "required", "uri", "url", "path", "file", "filename", "version", "versionid", "algorithm", "alg",
         "field", "alias", "region", "used", "lastused", "state", "fingerprint", "usage", "method", "provider", "issuer",
         "source", "mode", "format", "publickey", "keyid", "secretid", "keypair", "primarykey", "foreignkey", "partitionkey",
-        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "clienttoken", "continuationtoken", "pagetoken",
+        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "pagetoken",
         "signingtoken", "signintoken", "clientrequesttoken", "idempotencytoken", "keyspec", "keystate", "keymanager",
         "authenticated", "selectionexpression", "updatedat", "createdat", "issuedat", "rotation", "limit", "max", "min",
         "reset", "authority", "audience", "scope", "scopes", "authtype", "authtime", "authmode", "description", "label",
-        "keyusage", "hostkey", "sshpublickey", "endpoint", "class", "group", "index", "help", "hint", "prompt", "page", "title",
+        "keyusage", "manager", "lastset", "lastchange", "changed", "userkey", "identifier", "changetoken", "hostkey", "sshpublickey", "endpoint", "class", "group", "index", "help", "hint", "prompt", "page", "title",
         "tokens", "budget", "masterkeyid", "host", "port", "role", "user", "username", "owner", "email", "domain", "uid",
         "error", "message", "event", "action", "result", "reason", "code", "service", "client", "server", "account", "provisioner");
 
     static readonly byte[][] PasswordEndings = Ascii("pass", "pwd", "pw", "psw", "pswd", "pss");
     static readonly byte[][] NotPassword = Ascii("bypass", "compass", "onepass", "encompass", "surpass", "trespass");
-    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "sid", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "salt", "nonce", "pin", "login");
+    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "salt", "nonce", "pin", "login");
 
     /// <summary>Reads the <paramref name="name"/> of a key.</summary>
     public static KeyKind Read(ReadOnlySpan<byte> name)
@@ -69,8 +69,9 @@ internal static class KeyNames
         if (n < 2) return KeyKind.None;
         if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
             return KeyKind.AccessKeyId;
+        if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         var kind = Contained(compact) | Ending(compact);
-        if (kind == KeyKind.Id) return KeyKind.None;
+        if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
         return kind;
     }
@@ -81,7 +82,11 @@ internal static class KeyNames
         for (var i = 0; i + 3 <= compact.Length; i++)
         {
             for (var c = Table.Candidate(LiteralTable.Three(compact, i)); c != 0; c = Table.Next(c))
+            {
+                // A short name of a service hides in other words, so it counts only in front.
+                if (Words[c - 1] is { Kind: KeyKind.Vendor, Word.Length: <= 4 } && i > 0) continue;
                 if (Table.Matches(c, compact[i..])) kind |= Words[c - 1].Kind;
+            }
         }
         return kind;
     }
@@ -91,7 +96,7 @@ internal static class KeyNames
         var kind = KeyKind.None;
         if (EndsWithAny(compact, PasswordEndings) && !EndsWithAny(compact, NotPassword)) kind |= KeyKind.Password;
         if (EndsWithAny(compact, KeyEndings)) kind |= KeyKind.Key;
-        return EndsWith(compact, "id"u8) && !EndsWith(compact, "sid"u8) ? kind | KeyKind.Id : kind;
+        return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;
     }
 
     static bool EndsWithAny(ReadOnlySpan<byte> compact, byte[][] endings)

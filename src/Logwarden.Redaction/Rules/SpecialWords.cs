@@ -13,6 +13,7 @@ internal static class SpecialWords
     internal const int Putty = 6;
     internal const int Salesforce = 7;
     internal const int Identified = 8;
+    internal const int Terraform = 9;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -25,6 +26,7 @@ internal static class SpecialWords
         ("PuTTY-User-Key-File", false, Putty),
         ("00D", false, Salesforce),
         ("identified", true, Identified),
+        ("atlasv1", false, Terraform),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);

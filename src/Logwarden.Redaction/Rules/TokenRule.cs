@@ -10,8 +10,9 @@ namespace Logwarden.Redaction.Rules;
 /// <param name="Min">Fewest characters after the literal.</param>
 /// <param name="Max">Most characters after the literal; 0 = no limit.</param>
 /// <param name="Fold">The case of the literal's letters does not matter.</param>
+/// <param name="Mixed">There are upper and lower case letters among them.</param>
 /// <param name="Distinct">Fewest different characters after the literal: a row of x is a placeholder.</param>
-internal sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4)
+internal sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4, bool Mixed = false)
 {
     /// <summary>Length of the token that starts <paramref name="text"/>, 0 when it is not one.</summary>
     public int Match(ReadOnlySpan<byte> text)
@@ -20,6 +21,7 @@ internal sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int 
         var count = end - Prefix.Length;
         if (count < Min || (Max != 0 && count > Max)) return 0;
         var tail = text[Prefix.Length..end];
+        if (Mixed && (tail.IndexOfAnyInRange((byte)'A', (byte)'Z') < 0 || tail.IndexOfAnyInRange((byte)'a', (byte)'z') < 0)) return 0;
         return Placeholders.IsMask(tail) || !HasDistinct(tail, Distinct) ? 0 : end;
     }
 
