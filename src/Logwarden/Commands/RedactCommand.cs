@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.CommandLine;
 using System.Text.Json;
+using Logwarden.Hosting;
 using Logwarden.Redaction;
 
 namespace Logwarden.Commands;
@@ -28,7 +29,7 @@ static class RedactCommand
         var command = new Command("redact", "Takes secrets and personal data out of text or NDJSON.") { files, format, report, policy, data };
         command.SetAction(parsed =>
         {
-            var redactor = PolicyFile.Redactor(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            var redactor = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data)).Redactor;
             var wanted = parsed.GetResult(report) is not null;
             var path = parsed.GetValue(report);
             using var output = Console.OpenStandardOutput();
