@@ -44,7 +44,8 @@ static class LedgerCommand
         quarantined_by_reason = source.QuarantinedByReason,
     };
 
-    static void Table(LedgerSnapshot ledger, TextWriter to)
+    /// <summary>The ledger as tables.</summary>
+    public static void Table(LedgerSnapshot ledger, TextWriter to)
     {
         var table = new TextTable("SOURCE", "IN", "STORED", "DUPLICATES", "QUARANTINED");
         foreach (var source in ledger.Sources) Row(table, source, source.Source);

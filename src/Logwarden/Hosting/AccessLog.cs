@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Logwarden.Journal;
+using Logwarden.Redaction;
 using Microsoft.Win32.SafeHandles;
 
 namespace Logwarden.Hosting;
@@ -12,6 +13,14 @@ namespace Logwarden.Hosting;
 sealed class AccessLog(string dataFolder, TimeProvider time)
 {
     readonly Lock _gate = new();
+
+    /// <summary>What was asked, fit to be recorded: redacted like an event.</summary>
+    public static string Subject(Redactor redactor, string asked)
+    {
+        var redacted = new ArrayBufferWriter<byte>();
+        var utf8 = System.Text.Encoding.UTF8.GetBytes(asked);
+        return redactor.Text(utf8, new RedactionScratch(), redacted) ? System.Text.Encoding.UTF8.GetString(redacted.WrittenSpan) : asked;
+    }
 
     /// <summary>Records one access.</summary>
     /// <param name="actor">Who: token name, or the user of this machine.</param>
