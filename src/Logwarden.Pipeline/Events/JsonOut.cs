@@ -10,7 +10,7 @@ namespace Logwarden.Events;
 /// </summary>
 sealed class JsonOut
 {
-    static readonly SearchValues<byte> Escaped = SearchValues.Create([
+    static readonly SearchValues<byte> Special = SearchValues.Create([
         .. Enumerable.Range(0, 32).Select(code => (byte)code), (byte)'"', (byte)'\\', 0x7F]);
 
     byte[] _buffer = new byte[8192];
@@ -91,18 +91,25 @@ sealed class JsonOut
         Room(1)[0] = (byte)'"';
         _at++;
         var start = _at;
-        while (text.IndexOfAny(Escaped) is var next && next >= 0)
-        {
-            Copy(text[..next]);
-            Escape(text[next]);
-            text = text[(next + 1)..];
-        }
-        Copy(text);
+        Escaped(text);
         var length = _at - start;
         Room(1)[0] = (byte)'"';
         _at++;
         _comma = true;
         return new(start, length);
+    }
+
+    /// <summary>A field with two plain texts joined by a colon.</summary>
+    public JsonSlice PlainJoined(ReadOnlySpan<byte> name, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var start = Plain(name, first);
+        if (second.IsEmpty) return start;
+        // Takes back the closing quote.
+        _at--;
+        Copy(":"u8);
+        Escaped(second);
+        Copy("\""u8);
+        return new(start.Start, _at - 1 - start.Start);
     }
 
     /// <summary>The same, unless the text is empty.</summary>
@@ -141,6 +148,17 @@ sealed class JsonOut
         _at += length + 2;
         _comma = true;
         return slice;
+    }
+
+    void Escaped(ReadOnlySpan<byte> text)
+    {
+        while (text.IndexOfAny(Special) is var next && next >= 0)
+        {
+            Copy(text[..next]);
+            Escape(text[next]);
+            text = text[(next + 1)..];
+        }
+        Copy(text);
     }
 
     void Name(ReadOnlySpan<byte> name)

@@ -80,6 +80,9 @@ public sealed class NormalizedEvent
     /// <summary>Second such room, for a format that turns the text of the first.</summary>
     internal ArrayBufferWriter<byte> Spare { get; } = new(1024);
 
+    /// <summary>Third such room, for text without its literals.</summary>
+    internal ArrayBufferWriter<byte> Redacted { get; } = new(1024);
+
     /// <summary>Makes it ready for the next record.</summary>
     public void Clear()
     {

@@ -9,6 +9,8 @@ static class Ocsf
     public const int EntityManagement = 3004;
     public const int UserAccess = 3005;
     public const int GroupManagement = 3006;
+    public const int NetworkActivity = 4001;
+    public const int ApplicationLifecycle = 6002;
     public const int ApiActivity = 6003;
     public const int DatastoreActivity = 6005;
     public const int Other = 99;

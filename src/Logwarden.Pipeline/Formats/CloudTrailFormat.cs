@@ -189,7 +189,7 @@ public sealed class CloudTrailFormat : IFormat
             o.End();
         }
         o.End();
-        WriteCloud(o, facts);
+        WriteCloud(o, facts, output);
         if (!facts.Text(Field.UserAgent).IsEmpty)
         {
             o.Begin("http_request"u8);
@@ -198,6 +198,7 @@ public sealed class CloudTrailFormat : IFormat
         }
         WriteClassFields(o, facts, output);
         WriteObject(o, facts, output);
+        if (!output.Object.IsPresent) output.Missing |= MissingFields.Object;
         WriteUnmapped(o, facts);
         o.End();
         o.MoveTo(output.Json);
@@ -294,12 +295,18 @@ public sealed class CloudTrailFormat : IFormat
     static ReadOnlySpan<byte> Account(scoped in Facts facts) =>
         facts.Text(Field.RecipientAccountId) is { IsEmpty: false } recipient ? recipient : Identity(facts, "accountId"u8);
 
-    static void WriteCloud(JsonOut o, scoped in Facts facts)
+    static void WriteCloud(JsonOut o, scoped in Facts facts, NormalizedEvent output)
     {
         o.Begin("cloud"u8);
         o.String("provider"u8, "AWS"u8);
         o.Optional("region"u8, facts.Text(Field.AwsRegion));
-        WriteUid(o, "account"u8, Account(facts));
+        if (!Account(facts).IsEmpty)
+        {
+            o.Begin("account"u8);
+            var account = o.String("uid"u8, Account(facts));
+            if (output.ClassUid == Ocsf.Authentication) output.Object = account;
+            o.End();
+        }
         o.End();
         o.Optional("status_code"u8, facts.Text(Field.ErrorCode));
         o.Optional("status_detail"u8, facts.Text(Field.ErrorMessage));
@@ -312,10 +319,7 @@ public sealed class CloudTrailFormat : IFormat
         switch (output.ClassUid)
         {
             case Ocsf.Authentication:
-                o.Begin("user"u8);
-                Keep(output, o.Optional("name"u8, Identity(facts, "userName"u8)));
-                Keep(output, o.String("uid"u8, User(facts)));
-                o.End();
+                WriteSubject(o, facts, output);
                 o.Begin("service"u8);
                 o.String("name"u8, facts.Text(Field.EventSource) is { IsEmpty: false } source ? source : "signin.amazonaws.com"u8);
                 o.End();
@@ -325,13 +329,14 @@ public sealed class CloudTrailFormat : IFormat
             case Ocsf.AccountChange:
                 o.Begin("user"u8);
                 var name = view.Text(parameters, "userName"u8);
-                Keep(output, o.String("name"u8, name.IsEmpty ? Identity(facts, "userName"u8) : name));
+                output.Object = o.String("name"u8, name.IsEmpty ? Identity(facts, "userName"u8) : name);
+                Keep(output, output.Object);
                 o.End();
                 if (view.Text(parameters, "policyArn"u8) is { IsEmpty: false } policy) WriteUid(o, "policy"u8, policy);
                 break;
             case Ocsf.GroupManagement:
                 o.Begin("group"u8);
-                o.String("name"u8, view.Text(parameters, "groupName"u8));
+                output.Object = o.String("name"u8, view.Text(parameters, "groupName"u8));
                 o.End();
                 if (view.Text(parameters, "userName"u8) is not { IsEmpty: false } member) break;
                 o.Begin("user"u8);
@@ -341,27 +346,34 @@ public sealed class CloudTrailFormat : IFormat
         }
     }
 
+    /// <summary>Who is authenticated: the role for whose session credentials are issued, else the caller.</summary>
+    static void WriteSubject(JsonOut o, scoped in Facts facts, NormalizedEvent output)
+    {
+        var role = facts.View.Text(facts.Row(Field.RequestParameters), "roleArn"u8);
+        o.Begin("user"u8);
+        if (role.IsEmpty)
+        {
+            Keep(output, o.Optional("name"u8, Identity(facts, "userName"u8)));
+            Keep(output, o.String("uid"u8, User(facts)));
+        }
+        else
+        {
+            output.Object = o.String("uid"u8, role);
+            Keep(output, output.Object);
+        }
+        o.End();
+    }
+
     /// <summary>
-    /// What the action was done to. API Activity and Group Management have <c>resources</c>; in the other classes the object stands in
-    /// <c>unmapped</c>, where <see cref="WriteUnmapped"/> leaves the native fields that name it.
+    /// What the action was done to. API Activity has <c>resources</c>; in the others it is the user, role, group or account that
+    /// the event already names.
     /// </summary>
     static void WriteObject(JsonOut o, scoped in Facts facts, NormalizedEvent output)
     {
+        // The group, user, role or account that is written by now is the object.
+        if (output.ClassUid != Ocsf.ApiActivity) return;
         var view = facts.View;
         var target = facts.Target.IsEmpty ? Account(facts) : facts.Target;
-        if (target.IsEmpty) output.Missing |= MissingFields.Object;
-        if (output.ClassUid is not (Ocsf.ApiActivity or Ocsf.GroupManagement))
-        {
-            if (target.IsEmpty) return;
-            o.BeginArray("observables"u8);
-            o.Begin();
-            o.String("name"u8, "resource"u8);
-            o.Number("type_id"u8, 10);
-            output.Object = o.String("value"u8, target);
-            o.End();
-            o.EndArray();
-            return;
-        }
         var resources = facts.Row(Field.Resources);
         var hasList = view.Kind(resources) == JsonKind.Array && view.First(resources) >= 0;
         if (!hasList && target.IsEmpty) return;

@@ -10,7 +10,8 @@ public sealed class FieldMap
 {
     /// <summary>The fields that can be mapped.</summary>
     public static readonly IReadOnlyList<string> Targets =
-        ["time", "id", "user", "user_name", "ip", "action", "object", "object_type", "message", "severity", "status", "session", "user_agent"];
+        ["time", "id", "user", "user_name", "ip", "action", "object", "object_type", "message", "severity", "status", "session",
+         "user_agent", "service"];
 
     readonly byte[][]?[] _paths = new byte[][]?[Targets.Count];
 

@@ -7,7 +7,10 @@ public static class FormatCatalog
     public static readonly IReadOnlyList<IFormat> All =
     [
         new CloudTrailFormat(),
+        new PgAuditFormat(),
         new K8sAuditFormat(),
+        new AppFormat(),
+        new JsonFormat(),
     ];
 
     /// <summary>The names of all of them, for help and errors.</summary>
