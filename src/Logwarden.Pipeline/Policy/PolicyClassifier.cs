@@ -18,7 +18,7 @@ public sealed class PolicyClassifier
     }
 
     /// <summary>Name of the event's class, as UTF-8. The event's own <see cref="StoredEvent.Class"/> is not looked at.</summary>
-    public ReadOnlySpan<byte> Classify(in StoredEvent e)
+    public ReadOnlySpan<byte> Classify(scoped in StoredEvent e)
     {
         for (var i = 0; i < _matchers.Length; i++)
         {

@@ -3,6 +3,7 @@ using System.CommandLine;
 using Logwarden.Events;
 using Logwarden.Flow;
 using Logwarden.Formats;
+using Logwarden.Hosting;
 using Logwarden.Journal;
 
 namespace Logwarden.Commands;

@@ -25,7 +25,8 @@ static class PolicyCommand
         show.SetAction(parsed =>
         {
             var loaded = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
-            PolicyPrinter.Print(loaded.Policy, Console.Out, parsed.GetValue(json));
+            if (parsed.GetValue(json)) Console.Out.WriteLine(PolicyJson.Print(loaded.Policy));
+            else PolicyPrinter.Print(loaded.Policy, Console.Out);
             return Cli.Ok;
         });
         return new("policy", "Checks a policy file, or shows the policy in force.") { check, show };

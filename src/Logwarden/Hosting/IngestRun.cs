@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Logwarden.Commands;
+using Logwarden.Events;
 using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Journal;

@@ -70,7 +70,7 @@ sealed class Installation : IAsyncDisposable
     long _sealedTo;
 
     /// <summary>Opens it, recovers what a crash left, and checks the archive.</summary>
-    /// <exception cref="CommandException">Something is configured wrongly; the message says what to do.</exception>
+    /// <exception cref="Commands.CommandException">Something is configured wrongly; the message says what to do.</exception>
     /// <exception cref="IOException">The disk or the archive failed, or another process holds the folder.</exception>
     public static async Task<Installation> OpenAsync(InstallationOptions options, TimeProvider time, CancellationToken cancel)
     {
@@ -132,7 +132,7 @@ sealed class Installation : IAsyncDisposable
             var ledger = Journal.Ledger;
             while (_sealer.SealedTo < ledger.DurableEnd)
             {
-                await _sealer.Seal(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);
+                await _sealer.SealEvents(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);
                 Note();
             }
         }
