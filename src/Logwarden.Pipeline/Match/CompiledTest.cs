@@ -3,13 +3,13 @@ using System.Text;
 namespace Logwarden.Match;
 
 /// <summary>A <see cref="ValueTest"/> ready to be asked. What a test does not speak about is false.</summary>
-internal abstract class CompiledTest
+abstract class CompiledTest
 {
     internal static CompiledTest Of(ValueTest test) => test switch
     {
         ValueTest.EqualTo equal => new EqualTest(equal.Text),
         ValueTest.Exactly exactly => new ExactTest(Encoding.UTF8.GetBytes(exactly.Text)),
-        ValueTest.Like like => new LikeTest(like.Pattern.Compile()),
+        ValueTest.Fits like => new LikeTest(like.Pattern.Compile()),
         ValueTest.InNetwork network => new NetworkTest(network.Network),
         ValueTest.WholeRange range => new WholeTest(range.Min ?? long.MinValue, range.Max ?? long.MaxValue),
         ValueTest.RealRange range => new RealTest(range),
@@ -32,7 +32,7 @@ internal abstract class CompiledTest
     internal virtual bool Whole(long value) => false;
 }
 
-internal sealed class PresentTest : CompiledTest
+sealed class PresentTest : CompiledTest
 {
     internal override bool Text(ReadOnlySpan<byte> utf8) => !utf8.IsEmpty;
 
@@ -43,7 +43,7 @@ internal sealed class PresentTest : CompiledTest
     internal override bool Container() => true;
 }
 
-internal sealed class EqualTest(string text) : CompiledTest
+sealed class EqualTest(string text) : CompiledTest
 {
     readonly byte[] _lower = TextFold.LowerUtf8(text);
     readonly double _number = JsonNumber.TryParse(text, out var number) ? number : double.NaN;
@@ -57,27 +57,27 @@ internal sealed class EqualTest(string text) : CompiledTest
     internal override bool Boolean(bool value) => value ? _isTrue : _isFalse;
 }
 
-internal sealed class ExactTest(byte[] text) : CompiledTest
+sealed class ExactTest(byte[] text) : CompiledTest
 {
     internal override bool Text(ReadOnlySpan<byte> utf8) => utf8.SequenceEqual(text);
 }
 
-internal sealed class LikeTest(CompiledPattern pattern) : CompiledTest
+sealed class LikeTest(CompiledPattern pattern) : CompiledTest
 {
     internal override bool Text(ReadOnlySpan<byte> utf8) => pattern.Matches(utf8);
 }
 
-internal sealed class NetworkTest(IpNetwork network) : CompiledTest
+sealed class NetworkTest(IpNetwork network) : CompiledTest
 {
     internal override bool Text(ReadOnlySpan<byte> utf8) => network.Contains(utf8);
 }
 
-internal sealed class WholeTest(long min, long max) : CompiledTest
+sealed class WholeTest(long min, long max) : CompiledTest
 {
     internal override bool Whole(long value) => value >= min && value <= max;
 }
 
-internal sealed class RealTest(ValueTest.RealRange range) : CompiledTest
+sealed class RealTest(ValueTest.RealRange range) : CompiledTest
 {
     readonly double _min = range.Min ?? double.NegativeInfinity;
     readonly double _max = range.Max ?? double.PositiveInfinity;

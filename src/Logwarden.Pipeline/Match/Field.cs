@@ -19,7 +19,7 @@ public abstract record Field
     public bool IsIp => this switch
     {
         Column { Name: EventColumn.Ip } => true,
-        Path path => path.Segments[^1] == "ip",
+        Path path => path.Segments[^1] is "ip",
         _ => false,
     };
 }
@@ -116,7 +116,7 @@ public static class EventColumns
     /// <summary>Finds a column by its name; names are lower case.</summary>
     public static bool TryFind(string name, out EventColumn column)
     {
-        var index = Array.IndexOf(NamesInOrder, name == "id" ? "event_id" : name);
+        var index = Array.IndexOf(NamesInOrder, name is "id" ? "event_id" : name);
         column = (EventColumn)Math.Max(index, 0);
         return index >= 0;
     }

@@ -1,7 +1,7 @@
 namespace Logwarden.Match;
 
 /// <summary>Reads field names: columns by their names, everything else as a dotted path into the JSON.</summary>
-internal static class FieldReader
+static class FieldReader
 {
     const int SegmentsMax = 32;
 

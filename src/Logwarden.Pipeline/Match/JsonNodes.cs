@@ -9,7 +9,7 @@ namespace Logwarden.Match;
 /// Tests the values at a path of the JSON. An array on the way, or at the end, stands for its elements; an array directly in an
 /// array does not. Of a key that occurs twice in an object the first counts.
 /// </summary>
-internal sealed class PathNode : MatchNode
+sealed class PathNode : MatchNode
 {
     readonly byte[][] _segments;
     readonly CompiledTest[] _tests;
@@ -128,7 +128,7 @@ internal sealed class PathNode : MatchNode
 }
 
 /// <summary>Looks for a text in every string value of the JSON; keys do not count.</summary>
-internal sealed class FreeTextNode : MatchNode
+sealed class FreeTextNode : MatchNode
 {
     readonly byte[] _lower;
     readonly byte[] _literal;
@@ -181,7 +181,7 @@ internal sealed class FreeTextNode : MatchNode
 }
 
 /// <summary>Quick checks on JSON text that spare most events a parse. They may say "perhaps" wrongly, never "no".</summary>
-internal static class JsonScan
+static class JsonScan
 {
     /// <summary>Any character can hide behind this escape, so that literal checks mean nothing in a text that has it.</summary>
     internal static ReadOnlySpan<byte> UnicodeEscape => "\\u"u8;

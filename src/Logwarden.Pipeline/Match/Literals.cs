@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Logwarden.Match;
 
 /// <summary>Instants in predicates: RFC 3339, or a date, which is the whole day in UTC.</summary>
-internal static class TimeLiteral
+static class TimeLiteral
 {
     internal const string Expected = "a time such as 2026-01-31T08:00:00Z or a date such as 2026-01-31";
     const long MicrosPerDay = 86_400_000_000;
@@ -40,7 +40,7 @@ internal static class TimeLiteral
 }
 
 /// <summary>Numbers by the grammar of JSON, so that a text is a number here exactly when it is one in JSON.</summary>
-internal static class JsonNumber
+static class JsonNumber
 {
     /// <summary>Reads a finite number.</summary>
     internal static bool TryParse(string text, out double value)

@@ -43,17 +43,17 @@ public sealed class Matcher
 }
 
 /// <summary>One node of a compiled predicate.</summary>
-internal abstract class MatchNode
+abstract class MatchNode
 {
     internal abstract bool Matches(in StoredEvent e);
 }
 
-internal sealed class EverythingNode : MatchNode
+sealed class EverythingNode : MatchNode
 {
     internal override bool Matches(in StoredEvent e) => true;
 }
 
-internal sealed class AllNode(MatchNode[] parts) : MatchNode
+sealed class AllNode(MatchNode[] parts) : MatchNode
 {
     internal override bool Matches(in StoredEvent e)
     {
@@ -65,7 +65,7 @@ internal sealed class AllNode(MatchNode[] parts) : MatchNode
     }
 }
 
-internal sealed class AnyNode(MatchNode[] parts) : MatchNode
+sealed class AnyNode(MatchNode[] parts) : MatchNode
 {
     internal override bool Matches(in StoredEvent e)
     {
@@ -77,23 +77,23 @@ internal sealed class AnyNode(MatchNode[] parts) : MatchNode
     }
 }
 
-internal sealed class NegationNode(MatchNode part) : MatchNode
+sealed class NegationNode(MatchNode part) : MatchNode
 {
     internal override bool Matches(in StoredEvent e) => !part.Matches(e);
 }
 
-internal sealed class KindNode(LogKinds kinds) : MatchNode
+sealed class KindNode(LogKinds kinds) : MatchNode
 {
-    internal override bool Matches(in StoredEvent e) => kinds == LogKinds.None ? e.Kinds == LogKinds.None : (e.Kinds & kinds) != 0;
+    internal override bool Matches(in StoredEvent e) => kinds == LogKinds.None ? e.Kinds == LogKinds.None : (e.Kinds & kinds) != LogKinds.None;
 }
 
-internal sealed class MissingNode(MissingFields fields) : MatchNode
+sealed class MissingNode(MissingFields fields) : MatchNode
 {
     internal override bool Matches(in StoredEvent e) =>
-        fields == MissingFields.None ? e.Missing == MissingFields.None : (e.Missing & fields) != 0;
+        fields == MissingFields.None ? e.Missing == MissingFields.None : (e.Missing & fields) != MissingFields.None;
 }
 
-internal sealed class TextColumnNode(EventColumn column, CompiledTest[] tests) : MatchNode
+sealed class TextColumnNode(EventColumn column, CompiledTest[] tests) : MatchNode
 {
     internal override bool Matches(in StoredEvent e)
     {
@@ -118,7 +118,7 @@ internal sealed class TextColumnNode(EventColumn column, CompiledTest[] tests) :
     }
 }
 
-internal sealed class WholeColumnNode(EventColumn column, CompiledTest[] tests) : MatchNode
+sealed class WholeColumnNode(EventColumn column, CompiledTest[] tests) : MatchNode
 {
     internal override bool Matches(in StoredEvent e)
     {

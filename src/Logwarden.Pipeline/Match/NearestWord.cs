@@ -7,7 +7,7 @@ public static class NearestWord
     /// The candidate with the smallest Damerau-Levenshtein distance, case ignored; the first of equals. Null when none is near: a
     /// third of the word's length, at least 1 and at most 4 edits. Then a candidate that the word, of three letters or more, begins.
     /// </summary>
-    public static string? Find(string word, IEnumerable<string> candidates)
+    public static string? Find(string word, IReadOnlyCollection<string> candidates)
     {
         if (word.Length is 0 or > 64) return null;
         var limit = Math.Clamp((word.Length + 2) / 3, 1, 4);

@@ -4,7 +4,7 @@ using Logwarden.Events;
 namespace Logwarden.Match;
 
 /// <summary>Reads what stands right of an operator, by the type of the field.</summary>
-internal sealed class OperandReader(PredicateScanner scanner)
+sealed class OperandReader(PredicateScanner scanner)
 {
     static readonly string[] KindWords = ["LOG-1", "LOG-2", "LOG-3", "LOG-4", "none"];
     static readonly string[] MissingWords = ["user", "ip", "time", "action", "object", "none"];
@@ -24,15 +24,15 @@ internal sealed class OperandReader(PredicateScanner scanner)
     internal Predicate? Existence(ScannedValue name)
     {
         if (scanner.Error is not null) return null;
-        if (!name.Quoted && name.Text == "kind") return new Predicate.Negation(new Predicate.KindTest(LogKinds.None));
-        if (!name.Quoted && name.Text == "missing") return new Predicate.Negation(new Predicate.MissingTest(MissingFields.None));
+        if (!name.Quoted && name.Text is "kind") return new Predicate.Negation(new Predicate.KindTest(LogKinds.None));
+        if (!name.Quoted && name.Text is "missing") return new Predicate.Negation(new Predicate.MissingTest(MissingFields.None));
         return FieldReader.Read(scanner, name) is { } field ? new Predicate.Has(field) : null;
     }
 
     /// <summary>Reads the operand of <paramref name="symbol"/> and makes the term.</summary>
     internal Predicate? Read(ScannedValue name, string symbol, int operatorAt)
     {
-        if (symbol == "is") return Presence(name);
+        if (symbol is "is") return Presence(name);
         var negated = symbol is "!=" or "not in";
         var positive = symbol switch { "!=" or ":" => "=", "not in" => "in", _ => symbol };
         var term = name switch
@@ -104,12 +104,12 @@ internal sealed class OperandReader(PredicateScanner scanner)
         {
             var test = type switch
             {
-                ColumnType.Whole or ColumnType.Time => WholeTest(value, type.Value, symbol == "in"),
-                _ when symbol == "==" => new ValueTest.Exactly(value.Plain),
-                _ => TextTest(field, value, type is null && symbol == "in"),
+                ColumnType.Whole or ColumnType.Time => WholeTest(value, type.Value, symbol is "in"),
+                _ when symbol is "==" => new ValueTest.Exactly(value.Plain),
+                _ => TextTest(field, value, type is null && symbol is "in"),
             };
             if (test is null) return null;
-            if (symbol == "in" && !_inList && test is (ValueTest.EqualTo or ValueTest.Like))
+            if (symbol is "in" && !_inList && test is (ValueTest.EqualTo or ValueTest.Fits))
             {
                 scanner.Fail(value.Position, value.Length, $"'{value.Text}' is no list", ListExpected);
                 return null;
@@ -124,10 +124,10 @@ internal sealed class OperandReader(PredicateScanner scanner)
     /// <summary>One value after <c>=</c>; a list in parentheses, a network or a range after <c>in</c>.</summary>
     bool Values(string symbol, string expected, List<ScannedValue> values)
     {
-        _inList = symbol == "in" && scanner.TakeSymbol('(');
+        _inList = symbol is "in" && scanner.TakeSymbol('(');
         if (!_inList)
         {
-            values.Add(scanner.TakeValue(symbol == "in" ? ListExpected : expected));
+            values.Add(scanner.TakeValue(symbol is "in" ? ListExpected : expected));
             return scanner.Error is null;
         }
         do
@@ -157,7 +157,7 @@ internal sealed class OperandReader(PredicateScanner scanner)
             return null;
         }
         var pattern = TextPattern.FromEscaped(value.Text);
-        return pattern.HasWildcards ? new ValueTest.Like(pattern) : new ValueTest.EqualTo(plain);
+        return pattern.HasWildcards ? new ValueTest.Fits(pattern) : new ValueTest.EqualTo(plain);
     }
 
     ValueTest? Compared(ColumnType? type, string symbol)
@@ -168,8 +168,8 @@ internal sealed class OperandReader(PredicateScanner scanner)
         {
             if (!TryReal(value.Plain, out var real) || real is null) return Wrong(value, "a number");
             return symbol[0] == '>'
-                ? new ValueTest.RealRange(real, symbol == ">=", null, true)
-                : new ValueTest.RealRange(null, true, real, symbol == "<=");
+                ? new ValueTest.RealRange(real, symbol is ">=", null, true)
+                : new ValueTest.RealRange(null, true, real, symbol is "<=");
         }
         if (Bounds(value.Plain, type.Value) is not { } bounds) return Wrong(value, ExpectedOf(type.Value));
         return symbol switch

@@ -98,7 +98,7 @@ public abstract record ValueTest
 
     /// <summary><c>= a*</c>: a text that fits the pattern as a whole; case does not matter.</summary>
     /// <param name="Pattern">Pattern with at least one wildcard.</param>
-    public sealed record Like(TextPattern Pattern) : ValueTest;
+    public sealed record Fits(TextPattern Pattern) : ValueTest;
 
     /// <summary><c>in 10.0.0.0/8</c>: a text that is an IP address in the network.</summary>
     /// <param name="Network">Network; a single address is a network of one.</param>

@@ -30,8 +30,8 @@ public sealed class PredicateOrError
     public PredicateError? Error { get; }
 
     /// <summary>Takes the predicate of a text that is known to be right.</summary>
-    /// <exception cref="ArgumentException">The text was wrong.</exception>
-    public Predicate Value => Predicate ?? throw new ArgumentException(Error!.ToString());
+    /// <exception cref="InvalidOperationException">The text was wrong.</exception>
+    public Predicate Value => Predicate ?? throw new InvalidOperationException(Error!.ToString());
 
     internal static PredicateOrError Of(Predicate predicate) => new(predicate, null);
 

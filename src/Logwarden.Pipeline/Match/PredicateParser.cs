@@ -154,7 +154,7 @@ public static class PredicateParser
             if (!word.Quoted)
             {
                 var pattern = TextPattern.FromEscaped(word.Text);
-                return pattern.Text == "*" ? new Predicate.Everything() : new Predicate.FreeText(pattern);
+                return pattern.Text is "*" ? new Predicate.Everything() : new Predicate.FreeText(pattern);
             }
             var end = scanner.Position;
             scanner.Position = word.Position;

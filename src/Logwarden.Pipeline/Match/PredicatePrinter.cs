@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Logwarden.Events;
 
 namespace Logwarden.Match;
 
@@ -139,7 +138,7 @@ public static class PredicatePrinter
             case ValueTest.Exactly exactly:
                 AppendText(text, exactly.Text, bareAllowed: true);
                 break;
-            case ValueTest.Like like:
+            case ValueTest.Fits like:
                 AppendPattern(text, like.Pattern);
                 break;
             case ValueTest.InNetwork { Network: var network }:

@@ -8,14 +8,14 @@ namespace Logwarden.Match;
 /// <param name="Length">Characters taken, quotes included.</param>
 /// <param name="Quoted">Whether it stood in quotes: then no character of it is special.</param>
 /// <param name="Text">Unescaped when quoted; as written when bare.</param>
-internal readonly record struct ScannedValue(int Position, int Length, bool Quoted, string Text)
+readonly record struct ScannedValue(int Position, int Length, bool Quoted, string Text)
 {
     /// <summary>The text meant, wildcards taken literally.</summary>
     internal string Plain => Quoted ? Text : TextPattern.FromEscaped(Text).Unescaped();
 }
 
 /// <summary>Reads words, quotes and operators of a predicate. The first error stays; after it, everything reads as the end.</summary>
-internal sealed class PredicateScanner(string text)
+sealed class PredicateScanner(string text)
 {
     /// <summary>Words that mean something and must be quoted to be searched for.</summary>
     internal static readonly string[] Keywords = ["and", "or", "not", "in", "is", "exists"];

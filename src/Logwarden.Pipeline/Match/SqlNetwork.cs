@@ -7,7 +7,7 @@ namespace Logwarden.Match;
 /// "Is this text an address of that network?" in plain SQL, since DuckDB's inet extension may be absent: IPv4 as a regular
 /// expression over the octets, IPv6 as comparisons of zero-padded hextets. Exactly the addresses that <see cref="IpNetwork"/> reads.
 /// </summary>
-internal static class SqlNetwork
+static class SqlNetwork
 {
     const string AnyOctet = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 

@@ -129,7 +129,7 @@ public static class SqlWriter
                 case ValueTest.Exactly exactly:
                     Sql.Append(CultureInfo.InvariantCulture, $"{text} = {Parameter(exactly.Text)}");
                     break;
-                case ValueTest.Like like:
+                case ValueTest.Fits like:
                     Sql.Append(CultureInfo.InvariantCulture, $"lower({text}) LIKE {Parameter(like.Pattern.ToLike())} ESCAPE '\\'");
                     break;
                 case ValueTest.InNetwork network:
@@ -212,7 +212,10 @@ public static class SqlWriter
         // takes digits for an index when it meets an array
         void AppendKey(string from, string key)
         {
-            if (key.Length > 0 && !key.AsSpan().ContainsAny('"', '\\', '*')) Sql.Append(CultureInfo.InvariantCulture, $"json_extract({from}, {Parameter($"$.\"{key}\"")})");
+            if (key.Length > 0 && !key.AsSpan().ContainsAny('"', '\\', '*'))
+            {
+                Sql.Append(CultureInfo.InvariantCulture, $"json_extract({from}, {Parameter($"$.\"{key}\"")})");
+            }
             else
             {
                 var pointer = "/" + key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);

@@ -7,7 +7,7 @@ namespace Logwarden.Match;
 /// "Case does not matter": the lower case of each code point by itself, with the very same table as DuckDB's <c>lower()</c>, so
 /// that streams and SQL agree on every text. ASCII takes a fast way.
 /// </summary>
-internal static class TextFold
+static class TextFold
 {
     /// <summary>Lower case of one code point.</summary>
     internal static Rune Lower(Rune rune) => rune.Value switch

@@ -86,8 +86,10 @@ public sealed record TextPattern
         for (var i = 0; i < Text.Length; i++)
         {
             var c = Text[i];
-            if (c == '*') like.Append('%');
-            else if (c == '?') like.Append('_');
+            if (c is '*' or '?')
+            {
+                like.Append(c == '*' ? '%' : '_');
+            }
             else
             {
                 if (c == '\\') c = Text[++i];
@@ -103,7 +105,7 @@ public sealed record TextPattern
 }
 
 /// <summary>A <see cref="TextPattern"/> over UTF-8 that has been lower-cased. Linear in time but for the classic star back-tracking.</summary>
-internal sealed class CompiledPattern
+sealed class CompiledPattern
 {
     const int Star = -1;
     const int One = -2;
@@ -115,17 +117,15 @@ internal sealed class CompiledPattern
         var text = pattern.Text;
         for (var i = 0; i < text.Length;)
         {
-            if (text[i] == '*') steps.Add(Star);
-            else if (text[i] == '?') steps.Add(One);
-            else
+            if (text[i] is '*' or '?')
             {
-                if (text[i] == '\\') i++;
-                _ = Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var used);
-                steps.Add(TextFold.Lower(rune).Value);
-                i += used;
+                steps.Add(text[i++] == '*' ? Star : One);
                 continue;
             }
-            i++;
+            if (text[i] == '\\') i++;
+            _ = Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var used);
+            steps.Add(TextFold.Lower(rune).Value);
+            i += used;
         }
         _steps = [.. steps];
     }

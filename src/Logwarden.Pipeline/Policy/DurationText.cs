@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Logwarden.Policy;
 
 /// <summary>Short spans of time as text: <c>100ms</c>, <c>30s</c>, <c>15m</c>, <c>1h</c>; days and more are periods.</summary>
-internal static class DurationText
+static class DurationText
 {
     internal const string Expected = "a duration such as 100ms, 30s, 15m or 1h";
 

@@ -8,7 +8,7 @@ namespace Logwarden.Policy;
 /// The keys of one YAML map, asked for by name and type. Each answer that is missing or wrong adds an error and gives a harmless
 /// stand-in, so that reading goes on and every error of a file is found at once. <see cref="Done"/> reports the keys nobody asked for.
 /// </summary>
-internal sealed class PolicyFields
+sealed class PolicyFields
 {
     readonly List<PolicyError> _errors;
     readonly Dictionary<string, YamlValue> _values = new(StringComparer.Ordinal);
@@ -126,8 +126,8 @@ internal sealed class PolicyFields
         string[] words = ["next-business-day", "best-effort"];
         const string Expected = "a duration such as 5m or 1h, next-business-day or best-effort";
         if (Scalar(Required(key, Expected), Join(Path, key), Expected) is not { } text) return new Deadline.BestEffort();
-        if (text.Value == words[0]) return new Deadline.NextBusinessDay();
-        if (text.Value == words[1]) return new Deadline.BestEffort();
+        if (text.Value is "next-business-day") return new Deadline.NextBusinessDay();
+        if (text.Value is "best-effort") return new Deadline.BestEffort();
         if (DurationText.TryParse(text.Value, out var span)) return new Deadline.Within(span);
         Fail(text, Join(Path, key), text.What, Expected, NearestWord.Find(text.Value, words));
         return new Deadline.BestEffort();
@@ -172,7 +172,7 @@ internal sealed class PolicyFields
         foreach (var key in _keys)
         {
             if (_asked.Contains(key.Value, StringComparer.Ordinal)) continue;
-            var free = _asked.Where(word => !_values.ContainsKey(word));
+            string[] free = [.. _asked.Where(word => !_values.ContainsKey(word))];
             Fail(key, Join(Path, key.Value), "unknown key", $"one of {string.Join(", ", _asked.Distinct(StringComparer.Ordinal))}",
                 NearestWord.Find(key.Value, free) ?? NearestWord.Find(key.Value, _asked));
         }

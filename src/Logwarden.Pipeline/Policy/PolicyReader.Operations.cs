@@ -93,7 +93,7 @@ public static partial class PolicyReader
         var checks = new List<ArchiveCheck>();
         if (fields.Map("checks") is { IsBroken: false } map)
         {
-            foreach (var finding in ArchiveFindings) checks.Add(new(finding, map.Word(finding, ["refuse", "warn"]) == "refuse"));
+            foreach (var finding in ArchiveFindings) checks.Add(new(finding, map.Word(finding, ["refuse", "warn"]) is "refuse"));
             map.Done();
         }
         fields.Done();

@@ -65,7 +65,7 @@ public static partial class PolicyReader
         if (file.Map("policy") is not { IsBroken: false } fields) return new("", default, false, "", null, []);
         var version = fields.Text("version", "a version such as 1.0.0");
         var date = fields.Date("date");
-        var inForce = fields.Word("status", ["in-force", "draft"]) == "in-force";
+        var inForce = fields.Word("status", ["in-force", "draft"]) is "in-force";
         var author = fields.Text("author", "who wrote this version");
         var approver = fields.OptionalText("approver", "who approved this version");
         if (inForce && approver is null) fields.FailAt("approver", "a policy in force has no approver (GOV-1)", "who approved it, not its author");
@@ -78,7 +78,7 @@ public static partial class PolicyReader
                 change.OptionalText("approver", "who approved it"), change.Text("change", "what changed")));
             change.Done();
         }
-        if (version.Length > 0 && changes.Count > 0 && changes.TrueForAll(change => change.Version != version))
+        if (version.Length > 0 && changes.Count > 0 && changes.TrueForAll(change => !string.Equals(change.Version, version, StringComparison.Ordinal)))
         {
             fields.FailAt("changes", $"no change is of version {version}", "a line for each version, this one too");
         }
@@ -161,11 +161,11 @@ public static partial class PolicyReader
         {
             foreach (var (line, row) in schedule)
             {
-                if (line.Class != one.Name || one.Total == default || line.Keep == default || one.Total.IsNeverShorterThan(line.Keep)) continue;
+                if (!string.Equals(line.Class, one.Name, StringComparison.Ordinal) || one.Total == default || line.Keep == default || one.Total.IsNeverShorterThan(line.Keep)) continue;
                 var reason = string.Create(CultureInfo.InvariantCulture, $"{one.Total} is shorter than its schedule line '{line.Record}', {line.Keep}, on line {row} (RET-7)");
                 fields[one.Name].FailAt("total", reason, $"at least {line.Keep}");
             }
-            if (schedule.Count > 0 && schedule.TrueForAll(entry => entry.Line.Class != one.Name))
+            if (schedule.Count > 0 && schedule.TrueForAll(entry => !string.Equals(entry.Line.Class, one.Name, StringComparison.Ordinal)))
             {
                 fields[one.Name].FailAt("total", "no line of the retention schedule asks for this class (RET-7)", "a line for each class in retention_schedule");
             }

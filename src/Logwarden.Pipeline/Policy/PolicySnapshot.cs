@@ -63,7 +63,7 @@ public sealed record PolicySnapshot
 
     /// <summary>The class of that name.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>
-    public PolicyClass Class(string name) => Classes.FirstOrDefault(one => one.Name == name)
+    public PolicyClass Class(string name) => Classes.FirstOrDefault(one => string.Equals(one.Name, name, StringComparison.Ordinal))
         ?? throw new ArgumentException($"The policy has no class '{name}'.", nameof(name));
 }
 

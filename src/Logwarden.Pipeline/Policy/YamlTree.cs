@@ -4,7 +4,7 @@ using YamlDotNet.Core.Events;
 namespace Logwarden.Policy;
 
 /// <summary>A YAML value with its position.</summary>
-internal abstract record YamlValue(int Line, int Column)
+abstract record YamlValue(int Line, int Column)
 {
     /// <summary>What it is, for messages.</summary>
     internal abstract string What { get; }
@@ -28,7 +28,7 @@ internal abstract record YamlValue(int Line, int Column)
 }
 
 /// <summary>Reads a YAML document into <see cref="YamlValue"/>s. Anchors, aliases and tags are refused: a policy is read by people.</summary>
-internal sealed class YamlTree(List<PolicyError> errors)
+sealed class YamlTree(List<PolicyError> errors)
 {
     const int DepthMax = 16;
     const int LengthMax = 1 << 20;
@@ -41,9 +41,9 @@ internal sealed class YamlTree(List<PolicyError> errors)
             errors.Add(new(1, 1, "", "the file is too long", $"at most {LengthMax} characters", null));
             return null;
         }
+        var parser = new Parser(new StringReader(text));
         try
         {
-            var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
             {
@@ -59,6 +59,12 @@ internal sealed class YamlTree(List<PolicyError> errors)
         catch (YamlException e)
         {
             Fail(e.Start, $"not valid YAML: {e.Message}", null);
+            return null;
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        {
+            // the library's scanner trips over some texts (a comment that begins right inside a plain scalar, for one)
+            Fail(parser.Current?.End ?? Mark.Empty, "not valid YAML from here on", null);
             return null;
         }
     }
@@ -109,7 +115,7 @@ internal sealed class YamlTree(List<PolicyError> errors)
 
     void Fail(Mark at, string reason, string? expected) => errors.Add(new(Line(at), Column(at), "", reason, expected, null));
 
-    static int Line(Mark mark) => (int)mark.Line;
+    static int Line(Mark mark) => Math.Max(1, (int)mark.Line);
 
-    static int Column(Mark mark) => (int)mark.Column;
+    static int Column(Mark mark) => Math.Max(1, (int)mark.Column);
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -22,7 +21,7 @@ static class Gens
     static readonly string[] Keys = ["a", "b", "ip", "user", "a.b", "x y", "", "quo\"te", "*", "0", "back\\slash", "sl/ash~", "ü", "status"];
 
     static readonly IpNetwork[] Networks = [.. new[] { "10.0.0.0/8", "10.1.2.3", "10.1.2.0/23", "0.0.0.0/0", "192.168.0.0/13", "2001:db8::/32", "2001:db8::1", "::/0", "2001:db8::/29", "::1", "fe80::/10" }
-        .Select(text => IpNetwork.TryParse(text, out var network) ? network : throw new ArgumentException(text))];
+        .Select(text => IpNetwork.TryParse(text, out var network) ? network : throw new FormatException(text))];
 
     internal static readonly Gen<string> Text = Gen.Frequency((6, Gen.OneOf(Texts)), (1, Gen.String[Gen.Char["aAbBzZ *?\\%_.-ü"], 0, 6]));
 
@@ -41,7 +40,7 @@ static class Gens
 
     static Gen<ValueTest> TextTest(Field field) => Gen.OneOf(
         Text.Where(text => !(field.IsIp && IpNetwork.TryParse(text, out _))).Select(text => (ValueTest)new ValueTest.EqualTo(text)),
-        Pattern.Where(pattern => pattern.HasWildcards).Select(pattern => (ValueTest)new ValueTest.Like(pattern)),
+        Pattern.Where(pattern => pattern.HasWildcards).Select(pattern => (ValueTest)new ValueTest.Fits(pattern)),
         Network);
 
     static readonly Gen<ValueTest> WholeTest = Gen.Select(Gen.Long[-3, 8], Gen.Long[0, 3], Gen.Int[0, 3], (low, width, shape) => (ValueTest)(shape switch

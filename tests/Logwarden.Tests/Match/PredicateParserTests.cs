@@ -12,7 +12,7 @@ public class PredicateParserTests
         var parsed = PredicateParser.Parse(predicate.ToString());
         Assert.True(parsed.Error is null, $"{predicate}: {parsed.Error}");
         Assert.Equal(predicate, parsed.Predicate);
-    }, iter: 30_000);
+    }, iter: 10_000);
 
     [Fact]
     public void No_text_makes_the_parser_throw()
@@ -31,7 +31,7 @@ public class PredicateParserTests
             Assert.Equal(parsed.Predicate, PredicateParser.Parse(parsed.Value.ToString()).Predicate);
             Matcher.Compile(parsed.Value);
             SqlWriter.Write(parsed.Value);
-        }, iter: 50_000);
+        }, iter: 20_000);
     }
 
     [Theory]

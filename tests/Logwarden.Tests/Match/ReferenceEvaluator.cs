@@ -17,12 +17,12 @@ static class ReferenceEvaluator
         Predicate.AllOf all => all.Parts.All(part => Matches(part, e)),
         Predicate.AnyOf any => any.Parts.Any(part => Matches(part, e)),
         Predicate.Negation not => !Matches(not.Part, e),
-        Predicate.KindTest kind => kind.Kinds == 0 ? e.Kinds == 0 : (e.Kinds & kind.Kinds) != 0,
-        Predicate.MissingTest missing => missing.Fields == 0 ? e.Missing == 0 : (e.Missing & missing.Fields) != 0,
+        Predicate.KindTest kind => kind.Kinds == LogKinds.None ? e.Kinds == LogKinds.None : (e.Kinds & kind.Kinds) != LogKinds.None,
+        Predicate.MissingTest missing => missing.Fields == MissingFields.None ? e.Missing == MissingFields.None : (e.Missing & missing.Fields) != MissingFields.None,
         Predicate.FreeText free => Strings(Root(e)).Any(text => Fits(free.Pattern, text, whole: false)),
         Predicate.Has { Field: Field.Column column } => Column(e, column.Name) is not (null or ""),
         Predicate.Has { Field: Field.Path path } => Values(Root(e), path.Segments).Any(value =>
-            value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.String && value.GetString() == "")),
+            value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.String && value.GetString() is "")),
         Predicate.FieldTest { Field: Field.Column column } test => Column(e, column.Name) switch
         {
             null => false,
@@ -59,11 +59,11 @@ static class ReferenceEvaluator
 
     static IEnumerable<JsonElement> Values(JsonElement root, IEnumerable<string> segments)
     {
-        IEnumerable<JsonElement> values = Elements(root);
+        var values = Elements(root);
         foreach (var segment in segments)
         {
             values = [.. values.Where(value => value.ValueKind == JsonValueKind.Object)
-                .SelectMany(value => value.EnumerateObject().Where(property => property.Name == segment).Take(1))
+                .SelectMany(value => value.EnumerateObject().Where(property => string.Equals(property.Name, segment, StringComparison.Ordinal)).Take(1))
                 .SelectMany(property => Elements(property.Value))];
         }
         return values;
@@ -89,15 +89,15 @@ static class ReferenceEvaluator
                 && (range.Max is null || value.GetDouble() < range.Max || (range.MaxIncluded && value.GetDouble() == range.Max)),
             _ => false,
         },
-        JsonValueKind.True or JsonValueKind.False => test is ValueTest.EqualTo equal && Lower(equal.Text) == (value.GetBoolean() ? "true" : "false"),
+        JsonValueKind.True or JsonValueKind.False => test is ValueTest.EqualTo equal && string.Equals(Lower(equal.Text), value.GetBoolean() ? "true" : "false", StringComparison.Ordinal),
         _ => false,
     };
 
     static bool Passes(ValueTest test, string text) => test switch
     {
-        ValueTest.EqualTo equal => Lower(equal.Text) == Lower(text),
-        ValueTest.Exactly exactly => exactly.Text == text,
-        ValueTest.Like like => Fits(like.Pattern, text, whole: true),
+        ValueTest.EqualTo equal => string.Equals(Lower(equal.Text), Lower(text), StringComparison.Ordinal),
+        ValueTest.Exactly exactly => string.Equals(exactly.Text, text, StringComparison.Ordinal),
+        ValueTest.Fits like => Fits(like.Pattern, text, whole: true),
         ValueTest.InNetwork network => InNetwork(network.Network.ToString(), text),
         _ => false,
     };
@@ -109,7 +109,7 @@ static class ReferenceEvaluator
         {
             if (Regex.IsMatch(text, @"^::[fF]{4}:\d+\.\d+\.\d+\.\d+$", RegexOptions.None, TimeSpan.FromSeconds(1))) text = text[7..];
         }
-        var isV4 = Regex.IsMatch(text, @"^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$", RegexOptions.None, TimeSpan.FromSeconds(1));
+        var isV4 = Regex.IsMatch(text, @"^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         var isV6 = text.Contains(':', StringComparison.Ordinal) && !text.AsSpan().ContainsAny(".%[/");
         return (isV4 || isV6) && IPAddress.TryParse(text, out var address) && IPNetwork.Parse(network).Contains(address);
     }
@@ -120,8 +120,10 @@ static class ReferenceEvaluator
         var folded = pattern.Text;
         for (var i = 0; i < folded.Length; i++)
         {
-            if (folded[i] == '*') regex.Append("(?:.|\\n)*");
-            else if (folded[i] == '?') regex.Append("(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|.|\\n)");
+            if (folded[i] is '*' or '?')
+            {
+                regex.Append(folded[i] == '*' ? "(?:.|\\n)*" : "(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|.|\\n)");
+            }
             else
             {
                 if (folded[i] == '\\') i++;

@@ -51,7 +51,7 @@ public class PolicyReaderTests
     [Fact]
     public void A_second_document_and_deep_nesting_are_errors()
     {
-        Assert.Contains(PolicyReader.Read(Good + "---\nx: 1\n", Rules).Errors, error => error.Reason == "a second document");
+        Assert.Contains(PolicyReader.Read(Good + "---\nx: 1\n", Rules).Errors, error => error.Reason is "a second document");
         Assert.Contains("nested deeper", PolicyReader.Read("a: " + new string('[', 200) + new string(']', 200), Rules).Errors[0].Reason, StringComparison.Ordinal);
     }
 
@@ -76,7 +76,7 @@ public class PolicyReaderTests
             using (var stream = File.Create(file)) stream.Write(Encoding.UTF8.GetBytes(Good.Replace("lock: none", "lock: nine", StringComparison.Ordinal)));
             using var text = new StringWriter { NewLine = "\n" };
             Assert.Equal(1, PolicyCheck.Run(file, Rules, text, json: false));
-            Assert.Equal($"{file}:17:60: error: classes.quarantine.lock: 'nine'; expected one of compliance, governance, none; did you mean none?\n{file}: 1 error\n", text.ToString());
+            Assert.Equal($"{file}:17:59: error: classes.quarantine.lock: 'nine'; expected one of compliance, governance, none; did you mean none?\n{file}: 1 error\n", text.ToString());
             using var json = new StringWriter();
             Assert.Equal(1, PolicyCheck.Run(file, Rules, json, json: true));
             using var document = System.Text.Json.JsonDocument.Parse(json.ToString());

@@ -15,7 +15,7 @@ public class ShippedPolicyTests
     [Fact]
     public void Every_clause_stands_exactly_once()
     {
-        Assert.Equal(PolicyClauses.All, PolicySnapshot.Default.Clauses.Select(clause => clause.Id));
+        Assert.Equal(PolicyClauses.All, PolicySnapshot.Default.Clauses.Select(clause => clause.Id), StringComparer.Ordinal);
         Assert.All(PolicyClauses.All, id => Assert.Equal(1, ShippedPolicy.Text.Split('\n').Count(line => line.StartsWith($"  {id}: ", StringComparison.Ordinal))));
     }
 
@@ -36,14 +36,14 @@ public class ShippedPolicyTests
     {
         var policy = PolicySnapshot.Default;
         Assert.Equal(["P0 5m 15m", "P1 15m 1h", "P2 next-business-day best-effort", "P3 next-business-day best-effort"],
-            policy.Severities.Select(level => $"{level.Name} {level.Acknowledge} {level.Remediate}"));
-        Assert.Equal(["MON-1 week", "MON-2 month", "MON-3 quarter", "MON-4 year", "MON-5 always"], policy.Reviews.Select(review => $"{review.Clause} {review.Every}"));
-        Assert.Equal(["DST-1", "DST-2", "DST-3", "DST-4"], policy.Routes.Select(route => route.Clause).Distinct());
+            policy.Severities.Select(level => $"{level.Name} {level.Acknowledge} {level.Remediate}"), StringComparer.Ordinal);
+        Assert.Equal(["MON-1 week", "MON-2 month", "MON-3 quarter", "MON-4 year", "MON-5 always"], policy.Reviews.Select(review => $"{review.Clause} {review.Every}"), StringComparer.Ordinal);
+        Assert.Equal(["DST-1", "DST-2", "DST-3", "DST-4"], policy.Routes.Select(route => route.Clause).Distinct(StringComparer.Ordinal), StringComparer.Ordinal);
         Assert.Equal(MissingFields.User | MissingFields.Ip | MissingFields.Time | MissingFields.Action | MissingFields.Object, policy.RequiredFields);
         Assert.True(policy.Header.InForce);
-        Assert.NotEqual(policy.Header.Author, policy.Header.Approver);
-        Assert.Contains("169.254.169.123", policy.Clock.Servers);
-        Assert.Contains("fd00:ec2::123", policy.Clock.Servers);
+        Assert.NotEqual(policy.Header.Author, policy.Header.Approver, StringComparer.Ordinal);
+        Assert.Contains("169.254.169.123", policy.Clock.Servers, StringComparer.Ordinal);
+        Assert.Contains("fd00:ec2::123", policy.Clock.Servers, StringComparer.Ordinal);
     }
 
     [Theory]
