@@ -26,7 +26,7 @@ static class JournalBench
             var (rate, megabytes, cpu) = Append(directory, events);
             var lookups = quick ? 1_000_000 : 10_000_000;
             var (absent, present) = Lookups(directory, lookups);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, 
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"floor: write + fsync    {floor,10:N0} MB/s  {floor * 1e6 / 1300,10:N0} entries/s  {floorCpu:N2} CPU s per million"));
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"journal                 {megabytes,10:N0} MB/s  {rate,10:N0} entries/s  {cpu:N2} CPU s per million"));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Logwarden.Journal;
 
@@ -95,8 +96,9 @@ sealed class DedupIndex : IDisposable
         while (_retired.TryDequeue(out var run)) run.Dispose();
         _tableBytes += bytes;
         // Journal files whose keys are not yet in a run can't be deleted: a table may stand for an eighth of the journal, at most a quarter.
-        if (_table.Count < _options.DedupKeysInMemory / 2 && _tableBytes < _options.BytesMax / 8) return;
-        if (_flusher is { IsAlive: true } && _table.Count < _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 4) return;
+        // A table may become twice as large while the one before it is still being written.
+        if (_table.Count < _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 8) return;
+        if (_flusher is { IsAlive: true } && _table.Count < 2 * _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 4) return;
         Freeze(durableEnd);
     }
 
@@ -191,24 +193,28 @@ sealed class DedupIndex : IDisposable
 
     static UInt128[] MergeChunk(DedupRun[] runs, int[] at)
     {
-        var chunk = new UInt128[ChunkKeys];
-        var filled = 0;
-        while (filled < chunk.Length)
+        var left = 0L;
+        var heads = new List<(UInt128 Key, int Run)>(runs.Length);
+        for (var i = 0; i < runs.Length; i++)
         {
-            var least = -1;
-            var key = UInt128.MaxValue;
-            for (var i = 0; i < runs.Length; i++)
-            {
-                if (at[i] == runs[i].Count) continue;
-                var head = runs[i].Keys(at[i], 1)[0];
-                if (least >= 0 && head >= key) continue;
-                (least, key) = (i, head);
-            }
-            if (least < 0) break;
-            chunk[filled++] = key;
-            at[least]++;
+            left += runs[i].Count - at[i];
+            if (at[i] < runs[i].Count) heads.Add((runs[i].Keys(at[i], 1)[0], i));
         }
-        return chunk[..filled];
+        var chunk = new UInt128[Math.Min(ChunkKeys, left)];
+        for (var filled = 0; filled < chunk.Length; filled++)
+        {
+            var open = CollectionsMarshal.AsSpan(heads);
+            var least = 0;
+            for (var i = 1; i < open.Length; i++)
+            {
+                if (open[i].Key < open[least].Key) least = i;
+            }
+            chunk[filled] = open[least].Key;
+            var run = open[least].Run;
+            if (++at[run] < runs[run].Count) open[least].Key = runs[run].Keys(at[run], 1)[0];
+            else heads.RemoveAt(least);
+        }
+        return chunk;
     }
 
     /// <summary>Run files by where they begin, a longer one before those that it took in.</summary>

@@ -254,7 +254,7 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     }
 
     IOException Dead() => _dead is { } why
-        ? new($"The journal stopped after an error of the disk: {why.Message} What was acknowledged is safe; put the disk right and start again.", why)
+        ? new($"The journal stopped after an error of the disk: {why.Message.TrimEnd('.')}. What was acknowledged is safe; put the disk right and start again.", why)
         : new("The journal is closed.");
 
     void Recover()

@@ -24,7 +24,12 @@ static class JournalChild
     public static Process Start(string directory, int from, params string[] behind)
     {
         string[] line = [.. behind, Environment.ProcessPath!];
-        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(line[0], line[1..])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment[Variable] = string.Create(CultureInfo.InvariantCulture, $"{from}:{directory}");
         return Process.Start(start)!;
     }
