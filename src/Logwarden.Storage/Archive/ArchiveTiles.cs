@@ -21,7 +21,7 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
     public async ValueTask<ReadOnlyMemory<byte>?> Get(TileId tile, CancellationToken cancel)
     {
         var bytes = await store.ReadBytes(ArchiveLayout.TileOf(@class, tile), versionId: null, cancel);
-        return bytes is null ? null : (ReadOnlyMemory<byte>)bytes;
+        return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
     }
 
     async ValueTask<ReadOnlyMemory<byte>?> Rehash(
@@ -41,7 +41,7 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
                 found++;
             }
         }
-        return found == count ? (ReadOnlyMemory<byte>)hashes : null;
+        return found == count ? hashes : (ReadOnlyMemory<byte>?)null;
     }
 }
 

@@ -3,6 +3,7 @@ using Logwarden.Journal;
 using Logwarden.Proof.Notes;
 using Logwarden.Tests.Segments;
 using Logwarden.Tests.World;
+using Logwarden.Verify;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Logwarden.Tests.Archive;
@@ -82,6 +83,18 @@ sealed class ArchiveWorld : IDisposable
             Time.Advance(TimeSpan.FromMinutes(5));
         }
     }
+
+    /// <summary>The records of all seals.</summary>
+    public async Task<IReadOnlyList<SealRecord>> Records()
+    {
+        var records = new List<SealRecord>();
+        while (await Store.ReadBytes(ArchiveLayout.Seal(records.Count), null, Cancel) is { } note)
+            records.Add(Seal.TryOpen(note, [Key.Verifier], out _)!.Record);
+        return records;
+    }
+
+    public async Task<VerifyReport> Verify(IBlobStore? store = null) =>
+        await Verifier.Run(store ?? Store, new() { Keys = [Key.Verifier] }, Time, _ => { }, Cancel);
 
     public void Dispose()
     {
