@@ -4,7 +4,7 @@ namespace Logwarden.Redaction;
 
 /// <summary>Classes of bytes, as bits, so that a token's alphabet is one mask.</summary>
 [Flags]
-internal enum Ch : ushort
+enum Ch : ushort
 {
     None = 0,
     HexLower = 1,
@@ -41,7 +41,7 @@ internal enum Ch : ushort
 }
 
 /// <summary>The table behind <see cref="Ch"/> and the small tests that all matchers share.</summary>
-internal static class Chars
+static class Chars
 {
     static readonly ushort[] Table = Build();
 

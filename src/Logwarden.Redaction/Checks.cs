@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction;
 
 /// <summary>Check digits of payment cards, bank accounts and national ids. Every method expects digits only unless it says otherwise.</summary>
-internal static class Checks
+static class Checks
 {
     /// <summary>Luhn sum of <paramref name="digits"/> (ASCII) is a multiple of ten.</summary>
     public static bool Luhn(ReadOnlySpan<byte> digits)

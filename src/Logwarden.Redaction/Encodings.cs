@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction;
 
 /// <summary>Undoes the encodings that hide a secret, and maps offsets of the decoded text back.</summary>
-internal static class Encodings
+static class Encodings
 {
     /// <summary>Whether every byte is printable ASCII or white space.</summary>
     public static bool Printable(ReadOnlySpan<byte> text)

@@ -7,7 +7,7 @@ namespace Logwarden.Redaction;
 /// A few hundred literals by the hash of their first three bytes (case folded): one load, one multiply and one table
 /// read say "none starts here", which is the answer nearly always.
 /// </summary>
-internal sealed class LiteralTable
+sealed class LiteralTable
 {
     const int Bits = 12;
     readonly ushort[] _first = new ushort[1 << Bits];

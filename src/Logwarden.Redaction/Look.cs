@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction;
 
 /// <summary>What one value looks like, gathered in one pass: the base of every "is this a secret?" decision.</summary>
-internal readonly record struct Look(
+readonly record struct Look(
     int Length, int Lower, int Upper, int Digits, int Dashes, int Dots, int Slashes, int Spaces, int Others, int Distinct, double Entropy)
 {
     const int MeasuredMax = 256;
@@ -27,13 +27,13 @@ internal readonly record struct Look(
         {
             if (counts[c]++ == 0) distinct++;
             var kind = Chars.Of(c);
-            if ((kind & Ch.Low) != 0) lower++;
-            else if ((kind & Ch.Up) != 0) upper++;
-            else if ((kind & Ch.Digit) != 0) digits++;
-            else if ((kind & (Ch.Dash | Ch.Under)) != 0) dashes++;
-            else if ((kind & Ch.Dot) != 0) dots++;
-            else if ((kind & Ch.Slash) != 0) slashes++;
-            else if ((kind & Ch.Space) != 0) spaces++;
+            if ((kind & Ch.Low) != Ch.None) lower++;
+            else if ((kind & Ch.Up) != Ch.None) upper++;
+            else if ((kind & Ch.Digit) != Ch.None) digits++;
+            else if ((kind & (Ch.Dash | Ch.Under)) != Ch.None) dashes++;
+            else if ((kind & Ch.Dot) != Ch.None) dots++;
+            else if ((kind & Ch.Slash) != Ch.None) slashes++;
+            else if ((kind & Ch.Space) != Ch.None) spaces++;
             else others++;
         }
         var sum = 0.0;

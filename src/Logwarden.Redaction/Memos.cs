@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 namespace Logwarden.Redaction;
 
 /// <summary>A fast keyed hash of short byte strings; the key is random per process, so that nobody can prepare a collision.</summary>
-internal static class KeyedHash
+static class KeyedHash
 {
     static readonly ulong Seed = MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(8)) | 1;
     static readonly ulong Second = MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(8)) | 1;
@@ -49,7 +49,7 @@ internal static class KeyedHash
 }
 
 /// <summary>What was found out about recently seen names of JSON fields.</summary>
-internal sealed class KeyMemo
+sealed class KeyMemo
 {
     const int Size = 1024;
     readonly ulong[] _hashes = new ulong[Size];
@@ -83,7 +83,7 @@ internal sealed class KeyMemo
 /// Hashes of values in which nothing was found a moment ago. Logs repeat themselves: regions, ARNs, user agents, names.
 /// Only clean values are remembered, so a wrong answer needs a collision of 64 keyed bits.
 /// </summary>
-internal sealed class ValueMemo
+sealed class ValueMemo
 {
     const int Size = 8192;
     readonly ulong[] _hashes = new ulong[Size];

@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction;
 
 /// <summary>What stands where a secret would: masks, references to variables, markers of an earlier redaction, empty values.</summary>
-internal static class Placeholders
+static class Placeholders
 {
     /// <summary>Whether <paramref name="value"/> is a row of one masking character (x, *, #, 0, dot), perhaps in groups.</summary>
     public static bool IsMask(ReadOnlySpan<byte> value)

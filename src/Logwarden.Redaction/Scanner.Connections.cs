@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction;
 
 /// <summary>Connection strings: the account that a password belongs to goes with it, since both together are the credential.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     const int ConnectionMax = 400;
 

@@ -5,7 +5,7 @@ using Logwarden.Redaction.Rules;
 namespace Logwarden.Redaction;
 
 /// <summary>Long runs: keys with a signature inside, base64 and URL-encoded text, and random values that a word before explains.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     const int LongWord = 16;
     const int EncodedMax = 1 << 20;
@@ -166,12 +166,12 @@ internal ref partial struct Scanner
             kind |= ReadName(line[p..wordEnd]) & ~(KeyKind.About | KeyKind.Id | KeyKind.AccessKeyId);
             words++;
         }
-        if ((kind & KeyKind.Vendor) == 0) return false;
+        if ((kind & KeyKind.Vendor) == KeyKind.None) return false;
         var last = ReadName(LastWord(line));
-        if (before == '-' && !line.EndsWith("PRIVATE-"u8) && !line.EndsWith("ACCESS-"u8) && (last & (KeyKind.Secret | KeyKind.Key | KeyKind.Vendor)) == 0) return false;
+        if (before == '-' && !line.EndsWith("PRIVATE-"u8) && !line.EndsWith("ACCESS-"u8) && (last & (KeyKind.Secret | KeyKind.Key | KeyKind.Vendor)) == KeyKind.None) return false;
         var to = Chars.RunEnd(_text, end, Ch.Token);
         if (to < _text.Length && _text[to] is (byte)'=' or (byte)':' && to + 1 < _text.Length && _text[to + 1] != '=') return false;
-        return VendorLook(Look.At(_text[start..to]), (kind & (KeyKind.Secret | KeyKind.Key)) != 0) && Hit(RedactionRules.VendorKey, start, to);
+        return VendorLook(Look.At(_text[start..to]), (kind & (KeyKind.Secret | KeyKind.Key)) != KeyKind.None) && Hit(RedactionRules.VendorKey, start, to);
     }
 
     // A UUID that the word before explains.

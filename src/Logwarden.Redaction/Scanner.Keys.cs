@@ -3,7 +3,7 @@ using Logwarden.Redaction.Rules;
 namespace Logwarden.Redaction;
 
 /// <summary>Assignments: a name, something that separates, a value.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     const int NameMax = 80;
     const int ValueMax = 4096;
@@ -37,7 +37,7 @@ internal ref partial struct Scanner
         var kind = ReadName(name);
         if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
         if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
-        if (place.Separator == ':' && (kind & KeyKind.Secret) != 0 && OnHeader(name, place)) return;
+        if (place.Separator == ':' && (kind & KeyKind.Secret) != KeyKind.None && OnHeader(name, place)) return;
         var valueEnd = ValueEnd(place, kind);
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
@@ -80,17 +80,17 @@ internal ref partial struct Scanner
     internal static int Decide(KeyKind kind, ReadOnlySpan<byte> value, bool quoted)
     {
         if (value.Length < 2 || Placeholders.IsReference(value)) return -1;
-        if ((kind & KeyKind.About) != 0) return -1;
-        if ((kind & KeyKind.Password) != 0)
-            return (kind & KeyKind.Id) == 0 && (quoted || !Code(value)) && value.Length >= (quoted ? 4 : 3) ? RedactionRules.Password : -1;
+        if ((kind & KeyKind.About) != KeyKind.None) return -1;
+        if ((kind & KeyKind.Password) != KeyKind.None)
+            return (kind & KeyKind.Id) == KeyKind.None && (quoted || !Code(value)) && value.Length >= (quoted ? 4 : 3) ? RedactionRules.Password : -1;
         if (!quoted && Code(value) || Placeholders.IsPartlyMasked(value)) return -1;
         if (value.StartsWith("base64:"u8)) value = value[7..];
         var look = Look.At(value);
-        if ((kind & KeyKind.Vendor) != 0 && value.Length == 17 && value[8] == ':' && Chars.RunEnd(value, 0, Ch.Hex) == 8 && Chars.RunEnd(value, 9, Ch.Hex) == 17) return RedactionRules.VendorKey;
-        if ((kind & KeyKind.Secret) != 0 && (kind & KeyKind.Id) == 0 && SecretLook(look, quoted, (kind & KeyKind.Vendor) != 0))
+        if ((kind & KeyKind.Vendor) != KeyKind.None && value.Length == 17 && value[8] == ':' && Chars.RunEnd(value, 0, Ch.Hex) == 8 && Chars.RunEnd(value, 9, Ch.Hex) == 17) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Secret) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && SecretLook(look, quoted, (kind & KeyKind.Vendor) != KeyKind.None))
             return RedactionRules.Secret;
-        if ((kind & KeyKind.Vendor) != 0 && VendorLook(look, (kind & ~KeyKind.Vendor) != 0)) return RedactionRules.VendorKey;
-        if ((kind & KeyKind.Key) != 0 && (kind & KeyKind.Id) == 0 && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
+        if ((kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, (kind & ~KeyKind.Vendor) != KeyKind.None)) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Key) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
             return RedactionRules.Secret;
         return -1;
     }
@@ -147,40 +147,57 @@ internal ref partial struct Scanner
         var spaced = p;
         while (p < text.Length && p < spaced + 24 && text[p] is (byte)' ' or (byte)'\t') p++;
         if (p >= text.Length) return false;
-        byte separator = 0;
         if (p > spaced && !enclosed) p = SkipType(p);
         if (text[p] is (byte)'.' or (byte)'+' && p + 1 < text.Length && text[p + 1] == '=') p++;
-        var q = p;
-        for (; q < text.Length && q < p + 4 && text[q] is (byte)'=' or (byte)':' or (byte)'>' or (byte)'|' or (byte)'?' or (byte)'!' or (byte)'~' or (byte)'<'; q++)
-            if (separator is 0 or (byte)'|' or (byte)'?' or (byte)'!') separator = text[q];
-        if (separator is (byte)'<' or (byte)'~' && q == p + 1) return false;
-        if (separator is (byte)'!' or (byte)'?' && q == p + 1) return false;
-        if (separator == 0 && text[p] == '(' && p + 1 < text.Length && Chars.Is(text[p + 1], Ch.Quote) && p >= 8 && Chars.StartsWithNoCase(text[(end - 8)..end], "password"u8))
-        {
-            separator = (byte)'=';
-            q = p + 1;
-        }
-        if (separator == 0 && text[p] == ',' && enclosed)
-        {
-            separator = (byte)',';
-            q = p + 1;
-        }
-        if (separator == 0 && enclosed && p > spaced && Chars.StartsWithNoCase(text[p..], "value="u8))
-        {
-            separator = (byte)'=';
-            q = p + 6;
-        }
-        if (separator == 0 && tag && p > spaced && text[p..Math.Min(text.Length, p + 80)].IndexOf((byte)'>') is > 0 and var close)
-        {
-            separator = (byte)'>';
-            q = p + close + 1;
-        }
+        var separator = Sign(p, out var q);
+        if (separator == 0 && q > p) return false;
+        if (separator == 0) separator = OtherSign(p, end, enclosed, p > spaced, tag, ref q);
         if (separator == 0)
         {
             if (p == spaced || enclosed) return false;
             separator = (byte)' ';
         }
         return Opened(q, separator, enclosed, out place);
+    }
+
+    // = : := => == || >= ?= and the like; 0 (and q behind it) for a sign that separates nothing.
+    readonly byte Sign(int p, out int q)
+    {
+        var text = _text;
+        byte separator = 0;
+        q = p;
+        for (; q < text.Length && q < p + 4 && text[q] is (byte)'=' or (byte)':' or (byte)'>' or (byte)'|' or (byte)'?' or (byte)'!' or (byte)'~' or (byte)'<'; q++)
+        {
+            if (separator is 0 or (byte)'|' or (byte)'?' or (byte)'!') separator = text[q];
+        }
+        return separator is (byte)'<' or (byte)'~' or (byte)'!' or (byte)'?' && q == p + 1 ? (byte)0 : separator;
+    }
+
+    // PASSWORD('x'), ("key", "value"), key="k" value="v", <key attribute="a">value
+    readonly byte OtherSign(int p, int end, bool enclosed, bool spaced, bool tag, ref int q)
+    {
+        var text = _text;
+        if (text[p] == '(' && p + 1 < text.Length && Chars.Is(text[p + 1], Ch.Quote) && end >= 8 && Chars.StartsWithNoCase(text[(end - 8)..end], "password"u8))
+        {
+            q = p + 1;
+            return (byte)'=';
+        }
+        if (text[p] == ',' && enclosed)
+        {
+            q = p + 1;
+            return (byte)',';
+        }
+        if (enclosed && spaced && Chars.StartsWithNoCase(text[p..], "value="u8))
+        {
+            q = p + 6;
+            return (byte)'=';
+        }
+        if (tag && spaced && text[p..Math.Min(text.Length, p + 80)].IndexOf((byte)'>') is > 0 and var close)
+        {
+            q = p + close + 1;
+            return (byte)'>';
+        }
+        return 0;
     }
 
     // "var x string = …": the name of a type between.
@@ -253,10 +270,10 @@ internal ref partial struct Scanner
         for (; i < limit; i++)
         {
             var c = text[i];
-            if (c <= ' ' || Chars.Is(c, Ch.Quote) && (kind & KeyKind.Password) == 0 || c == '"') break;
+            if (c <= ' ' || Chars.Is(c, Ch.Quote) && (kind & KeyKind.Password) == KeyKind.None || c == '"') break;
             if (c is (byte)';' or (byte)'&' && NextIsName(i + 1)) break;
             if (c == '<' && i + 1 < limit && (text[i + 1] == '/' || Chars.Is(text[i + 1], Ch.Letter))) break;
-            if (c == '>' && (kind & KeyKind.Password) == 0) break;
+            if (c == '>' && (kind & KeyKind.Password) == KeyKind.None) break;
             if (c == '\\' && i + 1 < limit && text[i + 1] is (byte)'n' or (byte)'r' or (byte)'t' or (byte)'"' or (byte)'\'' or (byte)'\\') break;
             if (c is (byte)',' && (i + 1 >= limit || text[i + 1] <= ' ' || NextIsName(i + 1) || Chars.Is(text[i + 1], Ch.Quote))) break;
             if (c == '[' && Placeholders.StartsWithMarker(text[i..])) break;

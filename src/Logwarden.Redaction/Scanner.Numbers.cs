@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Logwarden.Redaction;
 
 /// <summary>Payment cards, social security numbers, phone numbers and national ids: what digits can be.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     const int DigitsMax = 20;
     const int GroupsMax = 10;
@@ -82,7 +82,10 @@ internal ref partial struct Scanner
             var total = digits.Sum(groups);
             if (total < 7 || !Ends(stop)) continue;
             if (OnCard(ref digits, groups, total, start, stop) || OnSsn(ref digits, groups, total, start, stop)
-                || OnNational(ref digits, groups, total, start, stop) || OnPhone(ref digits, groups, total, start, stop, left)) return true;
+                || OnNational(ref digits, groups, total, start, stop) || OnPhone(ref digits, groups, total, start, stop, left))
+            {
+                return true;
+            }
         }
         return false;
     }
@@ -135,7 +138,10 @@ internal ref partial struct Scanner
             || first is (byte)'5' or (byte)'6' && total == 12;
         if (!known || !d.Same(groups) || groups > 1 && d.Between[0] is not ((byte)' ' or (byte)'-')) return false;
         if (groups > 1 && !d.Shape(groups, [4, 4, 4, 4]) && !d.Shape(groups, [4, 6, 5]) && !d.Shape(groups, [4, 6, 4])
-            && !d.Shape(groups, [4, 4, 4, 1]) && !d.Shape(groups, [4, 4, 4, 4, 3]) && !d.Shape(groups, [4, 4, 4, 2])) return false;
+            && !d.Shape(groups, [4, 4, 4, 1]) && !d.Shape(groups, [4, 4, 4, 4, 3]) && !d.Shape(groups, [4, 4, 4, 2]))
+        {
+            return false;
+        }
         if (total is 12 or 13 or 14 && groups == 1 && !Likely(all, total) && !Near(start, CardWords)) return false;
         return Checks.Luhn(all) && !Checks.AllSame(all) && Hit(RedactionRules.Card, start, stop);
     }

@@ -4,7 +4,7 @@ using Logwarden.Redaction.Rules;
 namespace Logwarden.Redaction;
 
 /// <summary>Secrets with a shape of their own: PEM blocks, JWTs, header credentials, password hashes.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     bool OnSpecial(int candidate, int start, int end)
     {
@@ -92,7 +92,10 @@ internal ref partial struct Scanner
                 if (firstDot < 0) firstDot = end;
                 else if (secondStart < 0) secondStart = end;
             }
-            else if (!Chars.Is(c, Ch.Base64Url | Ch.Slash | Ch.Plus)) break;
+            else if (!Chars.Is(c, Ch.Base64Url | Ch.Slash | Ch.Plus))
+            {
+                break;
+            }
         }
         while (end > start && _text[end - 1] == '.') end--;
         if (firstDot < 0 || firstDot - start < 12 || end - firstDot < 12) return false;

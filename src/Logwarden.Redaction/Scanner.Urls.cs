@@ -1,11 +1,13 @@
-using Logwarden.Redaction.Rules;
+using System.Buffers;
 
 namespace Logwarden.Redaction;
 
 /// <summary>URLs and e-mail addresses.</summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     const int AuthorityMax = 512;
+
+    static readonly SearchValues<byte> UrlEnds = SearchValues.Create(" \"'<>\n,"u8);
 
     /// <summary>A scheme ends at <paramref name="colon"/>. True when something after it was redacted.</summary>
     bool OnUrl(int colon)
@@ -33,7 +35,7 @@ internal ref partial struct Scanner
         var colon = _text[from..slash].IndexOf((byte)':');
         if (colon < 1 || _text[(from + colon + 1)..slash].IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0) return false;
         var rest = _text[slash..Math.Min(_text.Length, slash + 80)];
-        var end = rest.IndexOfAny(" \"'<>\n,"u8);
+        var end = rest.IndexOfAny(UrlEnds);
         if (end >= 0) rest = rest[..end];
         return rest.IndexOf((byte)'@') > 0;
     }
@@ -110,7 +112,10 @@ internal ref partial struct Scanner
         if (from > 1 && text[from - 1] == '/' && text[from - 2] == '/') return;
         // The session of an assumed role is who acts, wherever the ARN stands.
         if (from > 16 && text[from - 1] == '/' && _redactor.ActorPersonal == Personal.Keep
-            && text[Math.Max(0, from - 120)..from].LastIndexOf("assumed-role/"u8) >= 0) return;
+            && text[Math.Max(0, from - 120)..from].LastIndexOf("assumed-role/"u8) >= 0)
+        {
+            return;
+        }
         var end = Chars.RunEnd(text, at + 1, Ch.Alnum | Ch.Dash | Ch.Dot);
         while (end > at && text[end - 1] is (byte)'.' or (byte)'-') end--;
         var domain = text[(at + 1)..end];

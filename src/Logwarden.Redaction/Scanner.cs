@@ -7,7 +7,7 @@ using Logwarden.Redaction.Rules;
 namespace Logwarden.Redaction;
 
 /// <summary>What becomes of personal data in the text at hand.</summary>
-internal enum Personal : byte
+enum Personal : byte
 {
     ByRule,
     Keep,
@@ -20,7 +20,7 @@ internal enum Personal : byte
 /// here (one hash of three bytes), does it start with a digit, is it long, and what follows it (a separator, an @). Everything
 /// dearer is behind those four tests. A hit moves <c>_resume</c> forward, so that no byte is reported twice.
 /// </summary>
-internal ref partial struct Scanner
+ref partial struct Scanner
 {
     readonly Redactor _redactor;
     readonly RedactionScratch _scratch;

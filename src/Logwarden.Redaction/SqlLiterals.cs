@@ -11,6 +11,8 @@ namespace Logwarden.Redaction;
 /// </summary>
 public static class SqlLiterals
 {
+    static readonly SearchValues<byte> Telling = SearchValues.Create("'0123456789="u8);
+
     static ReadOnlySpan<byte> Marker => "[REDACTED:sql-literal]"u8;
 
     /// <summary>Writes <paramref name="sql"/> without its literals to <paramref name="output"/>.</summary>
@@ -121,7 +123,10 @@ public static class SqlLiterals
     {
         for (; p < sql.Length; p++)
         {
-            if (escapes && sql[p] == '\\') p++;
+            if (escapes && sql[p] == '\\')
+            {
+                p++;
+            }
             else if (sql[p] == '\'')
             {
                 if (p + 1 >= sql.Length || sql[p + 1] != '\'') return p + 1;
@@ -172,7 +177,7 @@ public static class SqlLiterals
     }
 
     // A comment that could hold a value: a digit or a quote in it.
-    static bool Tells(ReadOnlySpan<byte> comment) => comment.IndexOfAny("'0123456789="u8) >= 0;
+    static bool Tells(ReadOnlySpan<byte> comment) => comment.IndexOfAny(Telling) >= 0;
 
     static int NumberEnd(ReadOnlySpan<byte> sql, int p)
     {

@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction.Rules;
 
 /// <summary>Keys of clouds and of what runs on them.</summary>
-internal static class CloudTokens
+static class CloudTokens
 {
     public static readonly TokenRule[] All =
     [

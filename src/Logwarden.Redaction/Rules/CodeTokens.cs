@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction.Rules;
 
 /// <summary>Tokens of code hosts, package registries and build systems.</summary>
-internal static class CodeTokens
+static class CodeTokens
 {
     public static readonly TokenRule[] All =
     [

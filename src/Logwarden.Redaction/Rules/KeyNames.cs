@@ -4,7 +4,7 @@ namespace Logwarden.Redaction.Rules;
 
 /// <summary>What the name of a key says about its value.</summary>
 [Flags]
-internal enum KeyKind : byte
+enum KeyKind : byte
 {
     /// <summary>Nothing.</summary>
     None = 0,
@@ -32,7 +32,7 @@ internal enum KeyKind : byte
 }
 
 /// <summary>Reads the names of keys, in any of the usual spellings (camelCase, SNAKE_CASE, dotted, dashed).</summary>
-internal static class KeyNames
+static class KeyNames
 {
     const int LengthMax = 96;
 
@@ -119,7 +119,9 @@ internal static class KeyNames
             "credential", "bearer", "sessionkey", "accountkey", "sharedaccess", "storagekey", "masterkey", "authorization", "jwt", "apisecret",
             "clientsecret", "refreshtok", "unsealkey", "licensekey", "deploykey", "authtok", "servicekey", "sharedkey", "cookie", "sessionid",
             "accesscode", "securitytoken", "hmackey", "connectionstring", "webhooksecret", "recoverykey", "resetkey", "apiauth", "authapi", "xauth" })
+        {
             words.Add((w, KeyKind.Secret));
+        }
         foreach (var w in VendorNames.All) words.Add((w, KeyKind.Vendor));
         return [.. words];
     }

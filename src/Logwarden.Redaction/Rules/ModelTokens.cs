@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction.Rules;
 
 /// <summary>Keys of model providers and of observability services.</summary>
-internal static class ModelTokens
+static class ModelTokens
 {
     public static readonly TokenRule[] All =
     [

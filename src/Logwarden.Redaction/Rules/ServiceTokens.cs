@@ -1,7 +1,7 @@
 namespace Logwarden.Redaction.Rules;
 
 /// <summary>Tokens of hosted services: chat, payment, mail, shops, models.</summary>
-internal static class ServiceTokens
+static class ServiceTokens
 {
     public static readonly TokenRule[] All =
     [

@@ -3,7 +3,7 @@ using System.Text;
 namespace Logwarden.Redaction.Rules;
 
 /// <summary>Words after which something that is not a token of fixed shape follows.</summary>
-internal static class SpecialWords
+static class SpecialWords
 {
     internal const int Begin = 1;
     internal const int Jwt = 2;

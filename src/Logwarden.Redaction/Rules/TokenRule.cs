@@ -12,7 +12,7 @@ namespace Logwarden.Redaction.Rules;
 /// <param name="Fold">The case of the literal's letters does not matter.</param>
 /// <param name="Mixed">There are upper and lower case letters among them.</param>
 /// <param name="Distinct">Fewest different characters after the literal: a row of x is a placeholder.</param>
-internal sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4, bool Mixed = false)
+sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4, bool Mixed = false)
 {
     /// <summary>Length of the token that starts <paramref name="text"/>, 0 when it is not one.</summary>
     public int Match(ReadOnlySpan<byte> text)

@@ -4,7 +4,7 @@ namespace Logwarden.Redaction.Rules;
 /// Names of services that hand out keys, in lower case without separators. A key name that contains one needs no word
 /// like "token" when its value looks random.
 /// </summary>
-internal static class VendorNames
+static class VendorNames
 {
     public static readonly string[] All =
     [
