@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 
 namespace Logwarden.Journal;
@@ -125,8 +124,9 @@ sealed class DedupIndex : IDisposable
     {
         try
         {
-            var run = DedupRun.Write(_options, from, to, frozen.Count, [frozen.Sorted()]);
-            _state = new(null, [.. _state.Runs, run]);
+#pragma warning disable CA2000 // the index owns its runs
+            Publish(0, DedupRun.Write(_options, from, to, frozen.Count, [frozen.Sorted()]), null);
+#pragma warning restore CA2000
             while (Mergeable(_state.Runs) is > 0 and var count) Merge(count);
             _persisted();
         }
@@ -161,8 +161,9 @@ sealed class DedupIndex : IDisposable
         var old = runs[^count..];
         var keys = 0;
         foreach (var run in old) keys += run.Count;
-        var merged = DedupRun.Write(_options, old[0].From, old[^1].To, keys, Merged(old));
-        _state = new(_state.Frozen, [.. runs[..^count], merged]);
+#pragma warning disable CA2000 // the index owns its runs
+        Publish(count, DedupRun.Write(_options, old[0].From, old[^1].To, keys, Merged(old)), _state.Frozen);
+#pragma warning restore CA2000
         _options.Step(DiskStep.DeleteRun, done: false);
         foreach (var run in old)
         {
@@ -172,6 +173,9 @@ sealed class DedupIndex : IDisposable
         }
         _options.Step(DiskStep.DeleteRun, done: true);
     }
+
+    /// <summary>Puts a run in the place of the newest <paramref name="replaced"/> ones.</summary>
+    void Publish(int replaced, DedupRun run, DedupTable? frozen) => _state = new(frozen, [.. _state.Runs[..^replaced], run]);
 
     /// <summary>The keys of all runs in ascending order, in pieces; each key is in one run only.</summary>
     static IEnumerable<UInt128[]> Merged(DedupRun[] runs)

@@ -5,7 +5,7 @@ public static class NearestWord
 {
     /// <summary>
     /// The candidate with the smallest Damerau-Levenshtein distance, case ignored; the first of equals. Null when none is near: a
-    /// third of the word's length, at least 1 and at most 4 edits.
+    /// third of the word's length, at least 1 and at most 4 edits. Then a candidate that the word, of three letters or more, begins.
     /// </summary>
     public static string? Find(string word, IEnumerable<string> candidates)
     {
@@ -21,7 +21,7 @@ public static class NearestWord
             limit = distance;
             if (distance == 0) break;
         }
-        return best;
+        return best ?? (word.Length < 3 ? null : candidates.FirstOrDefault(candidate => candidate.StartsWith(word, StringComparison.OrdinalIgnoreCase)));
     }
 
     /// <summary>

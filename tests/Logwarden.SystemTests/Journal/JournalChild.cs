@@ -14,7 +14,8 @@ namespace Logwarden.SystemTests.Journal;
 static class JournalChild
 {
     const string Variable = "LOGWARDEN_JOURNAL_CHILD";
-    const int BatchEvents = 7;
+    const int SmallBatch = 7;
+    const int LargeBatch = 1000;
 
     public static JournalOptions Options(string directory) =>
         new() { Directory = directory, FileBytesMax = 64 << 10, BytesMax = 64 << 20, DedupKeysInMemory = 256 };
@@ -58,10 +59,14 @@ static class JournalChild
         {
             using var journal = DiskJournal.Open(Options(directory), TimeProvider.System);
             using var reader = journal.OpenReader("slow");
-            for (var next = from; ; next += BatchEvents)
+            var next = from;
+            for (var n = 1; ; n++)
             {
-                journal.AppendAsync(Batch(next, BatchEvents), CancellationToken.None).AsTask().GetAwaiter().GetResult();
-                output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"ack {next + BatchEvents - 1}\n")));
+                // Now and then one that is long enough to be cut in the middle.
+                var events = n % 8 == 0 ? LargeBatch : SmallBatch;
+                journal.AppendAsync(Batch(next, events), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                next += events;
+                output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"ack {next - 1}\n")));
                 output.Flush();
             }
         }

@@ -80,11 +80,11 @@ public sealed class JournalCrashTests : IDisposable
     {
         var mount = Path.Combine(_directory, "small");
         Directory.CreateDirectory(mount);
-        Assert.SkipUnless(await Run("mount", "-t", "tmpfs", "-o", "size=600k", "none", mount) == 0, "mounting needs root");
+        Assert.SkipUnless(await Run("mount", "-t", "tmpfs", "-o", "size=1200k", "none", mount) == 0, "mounting needs root");
         try
         {
             var ballast = Path.Combine(mount, "ballast");
-            await File.WriteAllBytesAsync(ballast, new byte[200_000], Cancel);
+            await File.WriteAllBytesAsync(ballast, new byte[300_000], Cancel);
             using var child = JournalChild.Start(mount, 0);
             var (acknowledged, error) = (-1, "");
             while (await child.StandardOutput.ReadLineAsync(Cancel) is { } line)

@@ -83,7 +83,7 @@ public sealed class JournalScanTests : IDisposable
         Gen.Int[ends[0], file.Length - 512].Sample(at =>
         {
             var torn = file.ToArray();
-            torn.AsSpan(at, 512).Clear();
+            torn.AsSpan(at, 512).Fill(0xEE);
             var expected = at >= ends[2] ? TailState.Torn : TailState.Damaged;
             Assert.Equal(expected, JournalScan.Read(torn)!.Tail);
         }, iter: 300);
