@@ -19,6 +19,8 @@ readonly record struct HotRowGroup(long FirstLeaf, int Rows, long MinTimeMicros,
 /// </summary>
 sealed class HotSegment
 {
+    TextIndex? _textIndex;
+
     public required string Path { get; init; }
 
     public required string Class { get; init; }
@@ -30,6 +32,9 @@ sealed class HotSegment
     public required long MaxOffset { get; init; }
 
     public required long Bytes { get; init; }
+
+    /// <summary>Its text index; null when there is none (yet).</summary>
+    public TextIndex? TextIndex => _textIndex ??= TextIndex.TryOpen(this);
 
     public long MinTimeMicros => RowGroups[0].MinTimeMicros;
 

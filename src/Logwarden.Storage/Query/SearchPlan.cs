@@ -50,7 +50,7 @@ sealed class SearchPlan
         var (condition, values) = SqlWriter.Write(parsed.Predicate!);
         sql.Append('(').Append(condition).Append(')');
         parameters.AddRange(values);
-        return new(sql.ToString(), parameters, Possible(snapshot, scope, min, max));
+        return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!, min, max));
 
         void Equal(string column, string value)
         {
@@ -81,14 +81,17 @@ sealed class SearchPlan
     internal static long Micros(DateTimeOffset? time, long otherwise) =>
         time is { } instant ? (instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : otherwise;
 
-    static List<Candidate> Possible(HotSnapshot snapshot, EventScope scope, long min, long max)
+    static List<Candidate> Possible(HotSnapshot snapshot, EventScope scope, Predicate predicate, long min, long max)
     {
         var candidates = new List<Candidate>();
         foreach (var segment in snapshot.Segments)
         {
             if (scope.Class is not null && scope.Class != segment.Class) continue;
+            if (segment.MaxTimeMicros < min || segment.MinTimeMicros >= max) continue;
+            var matching = TextPruning.Candidates(predicate, segment);
             for (var i = 0; i < segment.RowGroups.Length; i++)
             {
+                if (matching is not null && !matching[i]) continue;
                 if (segment.RowGroups[i].MaxTimeMicros >= min && segment.RowGroups[i].MinTimeMicros < max) candidates.Add(new(segment, i));
             }
         }
