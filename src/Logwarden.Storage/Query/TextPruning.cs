@@ -80,7 +80,7 @@ static class TextPruning
                 || !(double.TryParse(equal.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
                     || equal.Text.Equals("true", StringComparison.OrdinalIgnoreCase) || equal.Text.Equals("false", StringComparison.OrdinalIgnoreCase)):
                 return Literal(equal.Text);
-            case ValueTest.Like like:
+            case ValueTest.Fits like:
                 return Pieces(like.Pattern);
             default:
                 return [];
