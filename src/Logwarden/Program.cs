@@ -44,5 +44,17 @@ static class Program
     /// <summary>The whole command line.</summary>
     public static RootCommand Root() => new("Takes in every security-relevant log, redacts it, keeps a copy that nobody can alter and anyone can verify.")
     {
+        ServeCommand.Create(),
+        IngestCommand.Create(),
+        NormalizeCommand.Create(),
+        RedactCommand.Create(),
+        QueryCommand.Create(),
+        LedgerCommand.Create(),
+        VerifyCommand.Create(),
+        ProveCommand.Create(),
+        PolicyCommand.Create(),
+        SourceCommand.Create(),
+        TokenCommand.Create(),
+        DemoCommand.Create(),
     };
 }

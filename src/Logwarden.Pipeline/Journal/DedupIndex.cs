@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Logwarden.Journal;
 
@@ -96,8 +96,9 @@ sealed class DedupIndex : IDisposable
         while (_retired.TryDequeue(out var run)) run.Dispose();
         _tableBytes += bytes;
         // Journal files whose keys are not yet in a run can't be deleted: a table may stand for an eighth of the journal, at most a quarter.
-        if (_table.Count < _options.DedupKeysInMemory / 2 && _tableBytes < _options.BytesMax / 8) return;
-        if (_flusher is { IsAlive: true } && _table.Count < _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 4) return;
+        // A table may become twice as large while the one before it is still being written.
+        if (_table.Count < _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 8) return;
+        if (_flusher is { IsAlive: true } && _table.Count < 2 * _options.DedupKeysInMemory && _tableBytes < _options.BytesMax / 4) return;
         Freeze(durableEnd);
     }
 
@@ -125,12 +126,15 @@ sealed class DedupIndex : IDisposable
     {
         try
         {
-            var run = DedupRun.Write(_options, from, to, frozen.Count, [frozen.Sorted()]);
-            _state = new(null, [.. _state.Runs, run]);
+#pragma warning disable CA2000 // the index owns its runs
+            Publish(0, DedupRun.Write(_options, from, to, frozen.Count, [frozen.Sorted()]), null);
+#pragma warning restore CA2000
             while (Mergeable(_state.Runs) is > 0 and var count) Merge(count);
             _persisted();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+#pragma warning disable CA1031 // the thread's edge: the journal's writer throws it on
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             _failed = e;
         }
@@ -159,8 +163,9 @@ sealed class DedupIndex : IDisposable
         var old = runs[^count..];
         var keys = 0;
         foreach (var run in old) keys += run.Count;
-        var merged = DedupRun.Write(_options, old[0].From, old[^1].To, keys, Merged(old));
-        _state = new(_state.Frozen, [.. runs[..^count], merged]);
+#pragma warning disable CA2000 // the index owns its runs
+        Publish(count, DedupRun.Write(_options, old[0].From, old[^1].To, keys, Merged(old)), _state.Frozen);
+#pragma warning restore CA2000
         _options.Step(DiskStep.DeleteRun, done: false);
         foreach (var run in old)
         {
@@ -170,6 +175,9 @@ sealed class DedupIndex : IDisposable
         }
         _options.Step(DiskStep.DeleteRun, done: true);
     }
+
+    /// <summary>Puts a run in the place of the newest <paramref name="replaced"/> ones.</summary>
+    void Publish(int replaced, DedupRun run, DedupTable? frozen) => _state = new(frozen, [.. _state.Runs[..^replaced], run]);
 
     /// <summary>The keys of all runs in ascending order, in pieces; each key is in one run only.</summary>
     static IEnumerable<UInt128[]> Merged(DedupRun[] runs)
@@ -185,25 +193,29 @@ sealed class DedupIndex : IDisposable
 
     static UInt128[] MergeChunk(DedupRun[] runs, int[] at)
     {
-        var chunk = new UInt128[ChunkKeys];
-        var heads = new UInt128[runs.Length];
-        for (var i = 0; i < runs.Length; i++) heads[i] = Head(runs[i], at[i]);
-        var filled = 0;
-        while (filled < chunk.Length)
+        var left = 0L;
+        var heads = new List<(UInt128 Key, int Run)>(runs.Length);
+        for (var i = 0; i < runs.Length; i++)
         {
-            var least = 0;
-            for (var i = 1; i < heads.Length; i++)
-            {
-                if (heads[i] < heads[least]) least = i;
-            }
-            if (heads[least] == UInt128.MaxValue && at[least] >= runs[least].Count) break;
-            chunk[filled++] = heads[least];
-            heads[least] = Head(runs[least], ++at[least]);
+            left += runs[i].Count - at[i];
+            if (at[i] < runs[i].Count) heads.Add((runs[i].Keys(at[i], 1)[0], i));
         }
-        return chunk[..filled];
+        var chunk = new UInt128[Math.Min(ChunkKeys, left)];
+        for (var filled = 0; filled < chunk.Length; filled++)
+        {
+            var open = CollectionsMarshal.AsSpan(heads);
+            var least = 0;
+            for (var i = 1; i < open.Length; i++)
+            {
+                if (open[i].Key < open[least].Key) least = i;
+            }
+            chunk[filled] = open[least].Key;
+            var run = open[least].Run;
+            if (++at[run] < runs[run].Count) open[least].Key = runs[run].Keys(at[run], 1)[0];
+            else heads.RemoveAt(least);
+        }
+        return chunk;
     }
-
-    static UInt128 Head(DedupRun run, int at) => at < run.Count ? run.Keys(at, 1)[0] : UInt128.MaxValue;
 
     /// <summary>Run files by where they begin, a longer one before those that it took in.</summary>
     static List<(string Path, long From, long To)> Files(string directory)

@@ -15,8 +15,7 @@ public static class DedupKey
     public static UInt128 Of(ReadOnlySpan<byte> source, ReadOnlySpan<byte> id)
     {
         var length = source.Length + 1 + id.Length;
-        Span<byte> both = length <= StackBytesMax ? stackalloc byte[StackBytesMax] : new byte[length];
-        both = both[..length];
+        var both = (length <= StackBytesMax ? stackalloc byte[StackBytesMax] : new byte[length])[..length];
         source.CopyTo(both);
         both[source.Length] = 0;
         id.CopyTo(both[(source.Length + 1)..]);

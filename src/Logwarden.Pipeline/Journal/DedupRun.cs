@@ -26,10 +26,12 @@ sealed class DedupRun : IDisposable
     readonly int _count;
     readonly int _blocks;
 
-    DedupRun(string path, MappedFile file)
+    DedupRun(string path)
     {
-        (Path, _file) = (path, file);
-        var header = file.Slice(0, HeaderBytes);
+#pragma warning disable CA2000 // it owns the mapping
+        (Path, _file) = (path, new MappedFile(path));
+#pragma warning restore CA2000
+        var header = _file.Slice(0, HeaderBytes);
         _bits = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         From = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         To = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
@@ -61,7 +63,7 @@ sealed class DedupRun : IDisposable
                 "the checksum of this dedup run does not fit. Restore the file from a copy. If there is none, move it and all other "
                 + ".keys files away: events older than the oldest journal file would then be stored again when they are sent again.");
         }
-        return new(path, new MappedFile(path));
+        return new(path);
     }
 
     /// <summary>Writes a run of keys that come in ascending order, durably.</summary>
@@ -110,7 +112,7 @@ sealed class DedupRun : IDisposable
         }
         DurableFile.Publish(path);
         options.Step(DiskStep.WriteRun, done: true);
-        return new(path, new MappedFile(path));
+        return new(path);
     }
 
     public bool Contains(UInt128 key)

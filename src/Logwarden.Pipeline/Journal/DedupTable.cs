@@ -50,13 +50,24 @@ sealed class DedupTable
     /// <summary>All keys in ascending order.</summary>
     public UInt128[] Sorted()
     {
-        var keys = new UInt128[Count];
-        var next = 0;
+        // Keys are hashes, so that dealing them out by their top bits leaves a few to sort at each place.
+        var shift = 64 - Math.Max(1, BitOperations.Log2((uint)Count | 1) - 2);
+        var starts = new int[(1 << (64 - shift)) + 1];
         foreach (var key in _slots)
         {
-            if (key != UInt128.Zero) keys[next++] = key;
+            if (key != UInt128.Zero) starts[(int)((ulong)(key >> 64) >> shift) + 1]++;
         }
-        Array.Sort(keys);
+        for (var i = 1; i < starts.Length; i++) starts[i] += starts[i - 1];
+        var keys = new UInt128[Count];
+        var next = starts.AsSpan(..^1).ToArray();
+        foreach (var key in _slots)
+        {
+            if (key != UInt128.Zero) keys[next[(int)((ulong)(key >> 64) >> shift)]++] = key;
+        }
+        for (var i = 0; i < next.Length; i++)
+        {
+            if (starts[i + 1] - starts[i] > 1) keys.AsSpan(starts[i]..starts[i + 1]).Sort();
+        }
         return keys;
     }
 

@@ -20,8 +20,8 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     readonly List<AppendReceipt> _receipts = [];
     readonly Channel<WaitingAppend> _waiting;
     readonly Thread _writer;
+    readonly List<JournalFile> _files = [];
     readonly JournalCursors _cursors;
-    readonly List<JournalFile> _files;
     readonly LedgerTotals _totals = new();
     DedupIndex? _keys;
     SafeFileHandle? _file;
@@ -35,12 +35,13 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     volatile Exception? _dead;
     TaskCompletionSource<bool>? _moved;
 
-    DiskJournal(JournalOptions options, TimeProvider time, DirectoryLock held)
+    DiskJournal(JournalOptions options, TimeProvider time)
     {
-        (_options, _time, _lock) = (options, time, held);
+#pragma warning disable CA2000 // it holds the lock until it is closed
+        (_options, _time, _lock) = (options, time, DirectoryLock.Take(options.Directory));
+#pragma warning restore CA2000
         _waiting = Channel.CreateBounded<WaitingAppend>(new BoundedChannelOptions(options.WaitingBatchesMax) { SingleReader = true });
-        _cursors = JournalCursors.Load(options);
-        _files = JournalFiles.List(options.JournalDirectory);
+        _cursors = new(options);
         _writer = new Thread(Run) { Name = "journal", IsBackground = true };
         Recovery = new("", 0, 0, 0);
     }
@@ -50,6 +51,9 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
 
     /// <summary>Offset after the last durable event: what readers see ends here.</summary>
     public long DurableEnd => Volatile.Read(ref _durableEnd);
+
+    /// <summary>Why it takes nothing more; null while it does.</summary>
+    public Exception? Failure => _dead;
 
     /// <summary>Bytes of all journal files kept.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
@@ -72,8 +76,7 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
         {
             Directory.CreateDirectory(directory);
         }
-        var held = DirectoryLock.Take(options.Directory);
-        DiskJournal? journal = null;
+        var journal = new DiskJournal(options, time);
         try
         {
             foreach (var directory in (ReadOnlySpan<string>)[options.JournalDirectory, options.CursorDirectory, options.DedupDirectory])
@@ -81,16 +84,15 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
                 JournalFiles.DeleteUnfinished(directory);
             }
             DurableFile.SyncDirectory(options.Directory);
-            journal = new DiskJournal(options, time, held);
             journal.Recover();
             journal._writer.Start();
             return journal;
         }
         catch
         {
-            journal?._file?.Dispose();
-            journal?._keys?.Dispose();
-            held.Dispose();
+            journal._file?.Dispose();
+            journal._keys?.Dispose();
+            journal._lock.Dispose();
             throw;
         }
     }
@@ -252,11 +254,13 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     }
 
     IOException Dead() => _dead is { } why
-        ? new($"The journal stopped after an error of the disk: {why.Message} What was acknowledged is safe; put the disk right and start again.", why)
+        ? new($"The journal stopped after an error of the disk: {why.Message.TrimEnd('.')}. What was acknowledged is safe; put the disk right and start again.", why)
         : new("The journal is closed.");
 
     void Recover()
     {
+        _cursors.Load();
+        _files.AddRange(JournalFiles.List(_options.JournalDirectory));
         var recovery = JournalRecovery.Run(_options, _files, _cursors.Offsets);
         if (recovery is null)
         {
@@ -368,9 +372,10 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
         var salt = RandomNumber();
         var header = JournalFormat.Header(new(first, _nextCommit, salt, JournalRecovery.Micros(_time), _totals, 0));
         _options.Step(DiskStep.CreateFile, done: false);
-        var file = DurableFile.CreateNew(path, header);
-        _file?.Dispose();
-        (_file, _salt, _fileBytes) = (file, salt, header.Length);
+        var previous = _file;
+        _file = DurableFile.CreateNew(path, header);
+        previous?.Dispose();
+        (_salt, _fileBytes) = (salt, header.Length);
         _options.Step(DiskStep.CreateFile, done: true);
         lock (_gate) _files.Add(new(path, first));
         Interlocked.Add(ref _bytes, header.Length);

@@ -11,15 +11,15 @@ sealed class JournalCursors
 {
     const int Bytes = 20;
     readonly JournalOptions _options;
-    readonly SortedDictionary<string, long> _offsets;
+    SortedDictionary<string, long> _offsets = new(StringComparer.Ordinal);
 
-    JournalCursors(JournalOptions options, SortedDictionary<string, long> offsets) => (_options, _offsets) = (options, offsets);
+    public JournalCursors(JournalOptions options) => _options = options;
 
     static ReadOnlySpan<byte> Magic => "LWCURS\0\u0001"u8;
 
     public IReadOnlyDictionary<string, long> Offsets => _offsets;
 
-    public static JournalCursors Load(JournalOptions options) => new(options, ReadAll(options.CursorDirectory));
+    public void Load() => _offsets = ReadAll(_options.CursorDirectory);
 
     /// <summary>All cursors there; a file that is just being replaced is seen old or new.</summary>
     public static SortedDictionary<string, long> ReadAll(string directory)

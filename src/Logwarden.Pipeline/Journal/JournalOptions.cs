@@ -21,8 +21,8 @@ public sealed record JournalOptions
     /// <summary>Batches that may wait for the writer; further callers wait. Default 64.</summary>
     public int WaitingBatchesMax { get; init; } = 64;
 
-    /// <summary>Dedup keys held in memory before they are written out as a sorted run. Default 524,288 (16 MiB); at least 16.</summary>
-    public int DedupKeysInMemory { get; init; } = 1 << 19;
+    /// <summary>Dedup keys held in memory before they are written out as a sorted run. Default 262,144 (8 MiB, at most twice that); at least 16.</summary>
+    public int DedupKeysInMemory { get; init; } = 1 << 18;
 
     /// <summary>After what time a source that was refused because the journal is full may try again. Default 5 s.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(5);

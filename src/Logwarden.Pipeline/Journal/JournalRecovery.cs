@@ -35,8 +35,7 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
                 + "then lost.");
         }
         Require(options, cursors, scan.NextOffset, newest.Path);
-        return new(Settle(newest.Path, bytes, scan), scan,
-            new(newest.Path, map.Length - scan.End, scan.Uncommitted, scan.NextOffset));
+        return Settle(newest.Path, bytes, scan);
     }
 
     /// <summary>Unix microseconds.</summary>
@@ -58,16 +57,18 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
     /// Makes what was read durable. The last group may be in the page cache only: its sync may have failed, after which Linux holds pages for
     /// clean that never reached the disk. So it is written again, the same bytes to the same place.
     /// </summary>
-    static SafeFileHandle Settle(string path, ReadOnlySpan<byte> bytes, JournalScan scan)
+    static JournalRecovery Settle(string path, ReadOnlySpan<byte> bytes, JournalScan scan)
     {
+#pragma warning disable CA2000 // the journal goes on with it
         var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+#pragma warning restore CA2000
         try
         {
             var group = bytes[(int)scan.LastGroup..(int)scan.End].ToArray();
             if (RandomAccess.GetLength(file) != scan.End) RandomAccess.SetLength(file, scan.End);
             RandomAccess.Write(file, group, scan.LastGroup);
             DurableFile.Sync(file);
-            return file;
+            return new(file, scan, new(path, bytes.Length - scan.End, scan.Uncommitted, scan.NextOffset));
         }
         catch
         {

@@ -14,7 +14,7 @@ public sealed class JournalView : IDisposable, IJournalEnd
     readonly Lock _gate = new();
     byte[] _buffer = new byte[1 << 20];
     JournalScan _scan = null!;
-    SafeFileHandle _file = null!;
+    SafeFileHandle? _file;
     string _path = "";
 
     JournalView(JournalOptions options, TimeProvider time) => (_options, _time) = (options, time);
@@ -61,7 +61,7 @@ public sealed class JournalView : IDisposable, IJournalEnd
     }
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _file?.Dispose();
 
     void IJournalEnd.MoveCursor(string name, long offset) =>
         throw new InvalidOperationException("A journal that is open for reading only has no cursors.");
@@ -78,26 +78,26 @@ public sealed class JournalView : IDisposable, IJournalEnd
 
     bool Open(string path)
     {
-        SafeFileHandle file;
+        var previous = _file;
         try
         {
-            file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         }
         catch (FileNotFoundException)
         {
             return false;
         }
-        RandomAccess.Read(file, _buffer.AsSpan(0, 16), 0);
+        previous?.Dispose();
+        RandomAccess.Read(_file, _buffer.AsSpan(0, 16), 0);
         var size = JournalFormat.HeaderBytes(_buffer);
-        if (size > _buffer.Length && size <= RandomAccess.GetLength(file)) _buffer = new byte[size];
-        var got = RandomAccess.Read(file, _buffer, 0);
+        if (size > _buffer.Length && size <= RandomAccess.GetLength(_file)) _buffer = new byte[size];
+        var got = RandomAccess.Read(_file, _buffer, 0);
         if (JournalScan.Begin(_buffer.AsSpan(0, got)) is not { } scan)
         {
-            file.Dispose();
+            _file.Dispose();
             throw new JournalDamagedException(path, 0, "the header is damaged or of a version that we don't know.");
         }
-        _file?.Dispose();
-        (_file, _path, _scan) = (file, path, scan);
+        (_path, _scan) = (path, scan);
         return true;
     }
 
@@ -105,11 +105,11 @@ public sealed class JournalView : IDisposable, IJournalEnd
     {
         while (true)
         {
-            var left = RandomAccess.GetLength(_file) - _scan.End;
+            var left = RandomAccess.GetLength(_file!) - _scan.End;
             var before = _scan.End;
             if (left > 0)
             {
-                var got = RandomAccess.Read(_file, _buffer, before);
+                var got = RandomAccess.Read(_file!, _buffer, before);
                 if (!_scan.Advance(_buffer.AsSpan(0, got), before))
                 {
                     throw new JournalDamagedException(_path, _scan.End, "an intact commit contradicts what stands before it.");

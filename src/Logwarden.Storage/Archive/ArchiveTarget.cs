@@ -47,7 +47,8 @@ public sealed record ArchiveTarget
         prefix = prefix.Trim('/');
         reason = "s3:// is followed by the name of a bucket";
         if (bucket.Length is < 3 or > 63 || bucket.AsSpan().ContainsAnyExcept(BucketCharacters)) return false;
-        if (prefix.Length > 0) BlobKey.Check(prefix);
+        reason = $"'{prefix}' is no prefix";
+        if (prefix.Length > 0 && !BlobKey.IsValid(prefix)) return false;
         var options = new S3Options { Bucket = bucket, Prefix = prefix };
         bool? pathStyle = null, whenRequired = null;
         foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))

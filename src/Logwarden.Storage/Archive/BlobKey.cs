@@ -7,13 +7,18 @@ static class BlobKey
 
     public static void Check(string key)
     {
-        var ok = key.Length is > 0 and <= LengthMax;
+        if (!IsValid(key)) throw new ArgumentException($"'{key}' is no name for a blob", nameof(key));
+    }
+
+    public static bool IsValid(string key)
+    {
+        if (key.Length is 0 or > LengthMax) return false;
         foreach (var part in key.AsSpan().Split('/'))
         {
             var name = key.AsSpan(part);
-            ok &= !name.IsEmpty && name is not ("." or "..") && !name.ContainsAnyExcept(Allowed);
+            if (name.IsEmpty || name is "." or ".." || name.ContainsAnyExcept(Allowed)) return false;
         }
-        if (!ok) throw new ArgumentException($"'{key}' is no name for a blob", nameof(key));
+        return true;
     }
 
     static readonly System.Buffers.SearchValues<char> Allowed =

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using Logwarden.Formats;
 
 namespace Logwarden.Commands;
 
@@ -44,6 +46,44 @@ static class Cli
         Description = "Files to read, .gz and .zst too; - is standard input.",
         Arity = ArgumentArity.ZeroOrMore,
         DefaultValueFactory = _ => ["-"],
+    };
+
+    /// <summary>The format of that name.</summary>
+    /// <exception cref="CommandException">There is none.</exception>
+    public static IFormat Format(string name) => FormatCatalog.Find(name) is { } format ? format
+        : throw new CommandException($"unknown format '{name}'; known: {FormatCatalog.Names}");
+
+    /// <summary>The <c>NAME=PATH</c> pairs of a field map.</summary>
+    /// <exception cref="CommandException">A pair is not one.</exception>
+    public static Dictionary<string, string> FieldPairs(string[]? pairs)
+    {
+        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in pairs ?? [])
+        {
+            var at = pair.IndexOf('=', StringComparison.Ordinal);
+            if (at < 1 || at == pair.Length - 1) throw new CommandException($"--field {pair}: expected NAME=PATH, such as user=actor.id");
+            fields[pair[..at]] = pair[(at + 1)..];
+        }
+        Fields(fields);
+        return fields;
+    }
+
+    /// <summary>A field map from its pairs; null when there are none.</summary>
+    /// <exception cref="CommandException">It is not one.</exception>
+    public static FieldMap? Fields(IReadOnlyDictionary<string, string> pairs) => pairs.Count == 0 ? null
+        : FieldMap.Parse(pairs, out var error) ?? throw new CommandException("--field: " + error);
+
+    public static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+
+    /// <summary>A size for people: bytes up to 10 KiB, then KiB, MiB, GiB.</summary>
+    public static string Size(long bytes) => bytes switch
+    {
+        < 10 * 1024 => $"{Number(bytes)} B",
+        < 10 * 1024 * 1024 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:F1} KiB"),
+        < 10L * 1024 * 1024 * 1024 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:F1} MiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1073741824.0:F1} GiB"),
     };
 }
 

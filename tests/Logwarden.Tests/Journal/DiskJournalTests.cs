@@ -157,7 +157,8 @@ public class DiskJournalTests
     public async Task A_view_beside_the_writer_sees_committed_events_and_the_ledger()
     {
         using var world = new JournalWorld();
-        Assert.Null(JournalView.Open(world.Options, TimeProvider.System));
+        using var none = JournalView.Open(world.Options, TimeProvider.System);
+        Assert.Null(none);
         var options = world.Options with { FileBytesMax = 4096 };
         using var journal = world.Open(options);
         using var view = JournalView.Open(options, TimeProvider.System)!;
@@ -171,7 +172,8 @@ public class DiskJournalTests
         AssertBalanced(seen);
         Assert.Equal(real.Total.In, seen.Total.In);
         Assert.Equal(real.Total.Duplicates, seen.Total.Duplicates);
-        Assert.Equal(100, JournalView.Open(options, TimeProvider.System)!.DurableEnd);
+        using var late = JournalView.Open(options, TimeProvider.System)!;
+        Assert.Equal(100, late.DurableEnd);
     }
 
     [Fact]

@@ -7,7 +7,19 @@ namespace Logwarden.Tests.Journal;
 /// <summary>A data directory of its own for one test, and batches of real encoded events.</summary>
 sealed class JournalWorld : IDisposable
 {
-    public JournalWorld() => Options = new() { Directory = Directory.CreateTempSubdirectory("logwarden-journal-").FullName };
+    static int _count;
+    int _n;
+
+    public JournalWorld()
+    {
+        // In memory where there is such a file system: what the disk forgets is simulated, not waited for.
+        var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        string path;
+        do path = Path.Combine(parent, $"logwarden-journal-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}-{_n++}");
+        while (Directory.Exists(path));
+        Directory.CreateDirectory(path);
+        Options = new() { Directory = path };
+    }
 
     public JournalOptions Options { get; init; }
 

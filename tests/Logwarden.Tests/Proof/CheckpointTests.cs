@@ -16,7 +16,7 @@ public class CheckpointTests
     public async Task Roots_tiles_and_signatures_of_a_tessera_log_verify()
     {
         var log = Corpora.PathOf("tlog-tessera", "log");
-        var script = File.ReadAllLines(Corpora.PathOf("tlog-tessera", "build_log.sh"));
+        var script = await File.ReadAllLinesAsync(Corpora.PathOf("tlog-tessera", "build_log.sh"), Cancel);
         var vkey = script.Single(line => line.Contains("LOG_PUBLIC_KEY=", StringComparison.Ordinal)).Split('"')[1];
         Assert.True(VerifierKey.TryParse(vkey, out var key, out _));
         var entries = script.Single(line => line.StartsWith("for i in ", StringComparison.Ordinal))["for i in ".Length..].Split(';')[0].Split(' ');
@@ -86,14 +86,14 @@ public class CheckpointTests
         for (var i = 0; i < 1000; i++) writer.Append(MerkleTree.Leaf(BitConverter.GetBytes(i)));
         shelf.Store(writer);
         var checkpoint = new Checkpoint { Origin = "example.com/log", Size = 1000, Root = writer.Root() }.Sign(key);
-        foreach (var extra in (ReadOnlyMemory<byte>?[])[null, ReadOnlyMemory<byte>.Empty, "event"u8.ToArray()])
+        foreach (var extra in (byte[]?[])[null, [], "event"u8.ToArray()])
         {
             var made = new InclusionFile
             {
                 Index = 777,
                 Hashes = await new TileTree(1000, shelf.Read).InclusionProof(777, Cancel),
                 Checkpoint = checkpoint,
-                Extra = extra,
+                Extra = extra is null ? null : (ReadOnlyMemory<byte>?)extra,
             };
             var bytes = made.ToBytes();
             Assert.True(InclusionFile.TryParse(bytes, out var file, out var reason), reason);

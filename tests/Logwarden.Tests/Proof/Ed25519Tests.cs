@@ -21,7 +21,7 @@ public class Ed25519Tests
             {
                 var ok = key.Verify(Hex(test, "msg"), Hex(test, "sig"));
                 var result = test.GetProperty("result").GetString();
-                Assert.True(result == "acceptable" || ok == (result == "valid"), $"case {test.GetProperty("tcId")} gave {ok}");
+                Assert.True(result is "acceptable" || ok == result is "valid", $"case {test.GetProperty("tcId")} gave {ok}");
                 seen++;
             }
         }

@@ -1,8 +1,9 @@
+using System.Runtime.Versioning;
 using Logwarden.Proof.Notes;
-using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Proof;
 
+[UnsupportedOSPlatform("windows")]
 public sealed class SigningKeyTests : IDisposable
 {
     readonly string _folder = Directory.CreateTempSubdirectory("logwarden-keys-").FullName;
