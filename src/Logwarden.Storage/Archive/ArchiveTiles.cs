@@ -7,14 +7,14 @@ namespace Logwarden.Archive;
 sealed class ArchiveTiles(IBlobStore store, string @class)
 {
     /// <summary>
-    /// A tile's bytes. A partial tile of level 0 that is not there (its prefix is not locked) is hashed again from the rows of the segments
-    /// that <paramref name="seals"/> name.
+    /// A tile's bytes. A partial tile that is not there (its prefix is not locked) is made again: from the full tiles below it, or, of level 0,
+    /// from the rows of the segments that <paramref name="seals"/> name.
     /// </summary>
     public TileSource Source(SealHistory seals, IReadOnlyDictionary<string, string> localFiles) => async (tile, cancel) =>
     {
         if (await Get(tile, cancel) is { } bytes) return bytes;
-        if (tile.IsFull || tile.Level != 0) return null;
-        return await Rehash(tile.Index * Tile.FullWidth, tile.Width, seals, localFiles, cancel);
+        if (tile.IsFull) return null;
+        return tile.Level > 0 ? await FromBelow(tile, cancel) : await Rehash(tile.Index * Tile.FullWidth, tile.Width, seals, localFiles, cancel);
     };
 
     /// <summary>A tile's bytes; null when it is not there.</summary>
@@ -24,13 +24,27 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
         return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
     }
 
+    async ValueTask<ReadOnlyMemory<byte>?> FromBelow(TileId tile, CancellationToken cancel)
+    {
+        var hashes = new byte[tile.Width * TreeHash.Size];
+        for (var i = 0; i < tile.Width; i++)
+        {
+            if (await Get(new(tile.Level - 1, tile.Index * Tile.FullWidth + i, Tile.FullWidth), cancel) is not { } below) return null;
+            var root = new Frontier();
+            for (var at = 0; at + TreeHash.Size <= below.Length; at += TreeHash.Size) root.Append(new(below.Span.Slice(at, TreeHash.Size)));
+            root.Root().Bytes.CopyTo(hashes.AsSpan(i * TreeHash.Size));
+        }
+        return hashes;
+    }
+
     async ValueTask<ReadOnlyMemory<byte>?> Rehash(
         long first, int count, SealHistory seals, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel)
     {
         var hashes = new byte[count * TreeHash.Size];
         var found = 0;
-        await foreach (var segment in seals.SegmentsOf(@class, cancel))
+        await foreach (var segment in seals.Segments(cancel))
         {
+            if (!string.Equals(segment.Class, @class, StringComparison.Ordinal)) continue;
             if (segment.FirstLeaf >= first + count) continue;
             if (segment.FirstLeaf + segment.Rows <= first) break;
             using var reader = await SegmentFiles.Open(store, segment, localFiles, cancel);

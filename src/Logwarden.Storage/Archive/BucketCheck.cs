@@ -84,6 +84,12 @@ static class BucketCheck
             findings.Add(Unseen("the public access block", "s3:GetBucketPublicAccessBlock", refusal));
             return;
         }
+        if (answer is { PublicAccessBlockConfiguration: null })
+        {
+            findings.Add(new(FindingLevel.Warning, $"What the bucket {bucket} says of public access cannot be read.",
+                "Some gateways answer in a form of their own: see to it with the gateway's own tools."));
+            return;
+        }
         if (answer?.PublicAccessBlockConfiguration is not
             { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true })
         {

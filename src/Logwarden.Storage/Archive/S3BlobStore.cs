@@ -24,6 +24,7 @@ public sealed class S3BlobStore : IBlobStore
 {
     const int Attempts = 5;
     const long SinglePutBytesMax = 5L << 30;
+    static readonly TimeSpan CallTimeout = TimeSpan.FromMinutes(5);
 
     readonly S3Options _options;
     readonly TimeProvider _time;
@@ -31,6 +32,7 @@ public sealed class S3BlobStore : IBlobStore
 
     // Retries of a put are ours: before sending again we look whether the first one arrived.
     readonly AmazonS3Client _writer;
+    readonly S3SendOnce _sender = new(CallTimeout);
 
     /// <summary>Makes no call yet.</summary>
     public S3BlobStore(S3Options options, TimeProvider time)
@@ -38,7 +40,9 @@ public sealed class S3BlobStore : IBlobStore
         _options = options;
         _time = time;
         _client = new(Configure(retries: 4));
-        _writer = new(Configure(retries: 0));
+        var once = Configure(retries: 0);
+        once.HttpClientFactory = _sender;
+        _writer = new(once);
     }
 
     /// <inheritdoc/>
@@ -54,7 +58,7 @@ public sealed class S3BlobStore : IBlobStore
             ForcePathStyle = _options.PathStyle,
             MaxErrorRetry = retries,
             RetryMode = RequestRetryMode.Standard,
-            Timeout = TimeSpan.FromMinutes(5),
+            Timeout = CallTimeout,
         };
         if (_options.Endpoint is { } endpoint)
         {
@@ -78,6 +82,7 @@ public sealed class S3BlobStore : IBlobStore
     {
         _client.Dispose();
         _writer.Dispose();
+        _sender.Dispose();
     }
 
     /// <inheritdoc/>
@@ -396,6 +401,8 @@ public sealed class S3BlobStore : IBlobStore
     static bool IsPassing(Exception e, CancellationToken cancel) => !cancel.IsCancellationRequested && e switch
     {
         AmazonServiceException { StatusCode: >= HttpStatusCode.InternalServerError or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests } => true,
+        // No answer of S3's own making: some gateways lose step on a connection after a PUT that they refused.
+        AmazonServiceException { ErrorCode: "BadRequest" } => true,
         AmazonServiceException { ErrorCode: "SlowDown" or "RequestTimeout" or "ConditionalRequestConflict" or "OperationAborted" } => true,
         AmazonServiceException { InnerException: HttpRequestException or IOException } => true, // no answer came
         AmazonServiceException or BlobStoreException => false,

@@ -26,12 +26,14 @@ public sealed record Seal(SealRecord Record, ReadOnlyMemory<byte> Note, string S
 /// <summary>The seals of an archive, newest first, each checked against the hash that its successor names.</summary>
 sealed class SealHistory(IBlobStore store, IReadOnlyList<VerifierKey> keys, Seal? newest)
 {
-    public async IAsyncEnumerable<SealedSegment> SegmentsOf(string @class, [EnumeratorCancellation] CancellationToken cancel)
+    public Seal? Newest => newest;
+
+    /// <summary>All segments, newest first.</summary>
+    public async IAsyncEnumerable<SealedSegment> Segments([EnumeratorCancellation] CancellationToken cancel)
     {
         for (var seal = newest; seal is not null; seal = await Before(seal, cancel))
         {
-            foreach (var segment in seal.Record.Segments.Reverse())
-                if (string.Equals(segment.Class, @class, StringComparison.Ordinal)) yield return segment;
+            foreach (var segment in seal.Record.Segments.Reverse()) yield return segment;
         }
     }
 

@@ -118,20 +118,20 @@ public sealed partial class Sealer : IDisposable
         _isReady = false;
         Directory.CreateDirectory(_options.StagingDirectory);
         Directory.CreateDirectory(_options.HotDirectory);
-        _last = await Newest(cancel);
         var plan = File.Exists(_options.PlanPath) ? SealPlan.Parse(await File.ReadAllBytesAsync(_options.PlanPath, cancel)) : null;
         var planned = plan is null ? null : Seal.TryOpen(Encoding.UTF8.GetBytes(plan.Note), [_key.Verifier], out _)
             ?? throw new InvalidDataException($"{_options.PlanPath} is not a plan that this installation signed.");
+        _last = await Newest(planned?.Record.Header.Number, cancel);
+        await LoadTrees(cancel);
         if (planned is not null && planned.Record.Header.Number == SealNumber)
         {
-            await LoadTrees(cancel);
             await Replay(planned.Record, cancel);
             await CarryOut(plan!, cancel);
         }
         else
         {
             if (planned is not null) _options.Step(SealStep.DeletePlan, () => Delete(_options.PlanPath));
-            await LoadTrees(cancel);
+            await RefreshLive(cancel);
         }
         foreach (var file in Directory.GetFiles(_options.StagingDirectory)) File.Delete(file);
         _isReady = true;
@@ -139,8 +139,9 @@ public sealed partial class Sealer : IDisposable
 
     long SealNumber => _last is null ? 0 : _last.Record.Header.Number + 1;
 
-    // The newest seal, by the local state and by the archive. Only the archive may be ahead, and only where it continues what we know.
-    async ValueTask<Seal?> Newest(CancellationToken cancel)
+    // The newest finished seal, by the local state and by the archive. Only the archive may be ahead, and only where it continues what we
+    // know. A planned seal may be in the archive already; it is finished only when the local state says so.
+    async ValueTask<Seal?> Newest(long? planned, CancellationToken cancel)
     {
         Seal? seal = null;
         if (File.Exists(_options.SealedPath))
@@ -154,9 +155,10 @@ public sealed partial class Sealer : IDisposable
                     $"{_store.Location}: {ArchiveLayout.Seal(seal.Record.Header.Number)} is not there as this installation wrote it. Run `logwarden verify`; seal nothing until it is clear why.");
             }
         }
-        while (await _store.ReadBytes(ArchiveLayout.Seal((seal?.Record.Header.Number ?? -1) + 1), versionId: null, cancel) is { } next)
+        for (var number = (seal?.Record.Header.Number ?? -1) + 1; number != planned; number++)
         {
-            var key = ArchiveLayout.Seal((seal?.Record.Header.Number ?? -1) + 1);
+            var key = ArchiveLayout.Seal(number);
+            if (await _store.ReadBytes(key, versionId: null, cancel) is not { } next) break;
             var newer = Seal.TryOpen(next, [_key.Verifier], out var reason) ?? throw new ArchiveRolledBackException($"{_store.Location}: {key}: {reason}");
             if (!string.Equals(newer.Record.Header.Previous, seal?.Sha256 ?? "", StringComparison.Ordinal))
                 throw new ArchiveRolledBackException($"{_store.Location}: {key} does not continue the seal before it");

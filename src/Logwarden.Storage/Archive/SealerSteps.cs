@@ -66,12 +66,7 @@ public sealed partial class Sealer
         // Everything that the record names is in the archive and locked.
         await Put(ArchiveLayout.Seal(record.Header.Number), note, Lock(record.Header.Mode, record.Header.RetainUntil, hold: false), cancel);
 
-        foreach (var (@class, checkpoint) in plan.Checkpoints)
-        {
-            await Each(TreeOf(@class).Partial(), tile => Put(ArchiveLayout.TileOf(@class, tile.Id), tile.Bytes, null, cancel), cancel);
-            // Last, so that whoever reads a live checkpoint finds the tiles of its size.
-            await Put(ArchiveLayout.LiveCheckpoint(@class), Encoding.UTF8.GetBytes(checkpoint), null, cancel);
-        }
+        foreach (var (@class, checkpoint) in plan.Checkpoints) await PutLive(@class, Encoding.UTF8.GetBytes(checkpoint), cancel);
         _options.Step(SealStep.RecordSeal, () => DurableFile.Replace(_options.SealedPath, note));
         var before = _last;
         _last = seal;
@@ -79,6 +74,30 @@ public sealed partial class Sealer
         await DeleteOldTiles(before, plan, cancel);
         return seal;
     }
+
+    async ValueTask PutLive(string @class, byte[] checkpoint, CancellationToken cancel)
+    {
+        await Each(TreeOf(@class).Partial(), tile => Put(ArchiveLayout.TileOf(@class, tile.Id), tile.Bytes, null, cancel), cancel);
+        // Last, so that whoever reads a live checkpoint finds the tiles of its size.
+        await Put(ArchiveLayout.LiveCheckpoint(@class), checkpoint, null, cancel);
+    }
+
+    /// <summary>What is not locked may have been lost or changed; it is made again from what is locked.</summary>
+    async ValueTask RefreshLive(CancellationToken cancel)
+    {
+        foreach (var tree in _last?.Record.Trees ?? [])
+        {
+            var key = ArchiveLayout.Checkpoint(tree.Class, tree.Size);
+            var checkpoint = await _store.ReadBytes(key, versionId: null, cancel) ?? throw new ArchiveRolledBackException($"{_store.Location}: {key} is missing");
+            var isWhole = await IsStored(ArchiveLayout.LiveCheckpoint(tree.Class), checkpoint, cancel);
+            foreach (var tile in TreeOf(tree.Class).Partial())
+                isWhole = isWhole && await IsStored(ArchiveLayout.TileOf(tree.Class, tile.Id), tile.Bytes, cancel);
+            if (!isWhole) await PutLive(tree.Class, checkpoint, cancel);
+        }
+    }
+
+    async ValueTask<bool> IsStored(string key, ReadOnlyMemory<byte> bytes, CancellationToken cancel) =>
+        (await _store.ReadBytes(key, versionId: null, cancel)).AsSpan().SequenceEqual(bytes.Span);
 
     SealRecord Record(IReadOnlyList<SealedSegment> segments, long to, DateTimeOffset now, LedgerSnapshot? ledger)
     {

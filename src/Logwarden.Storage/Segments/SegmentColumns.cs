@@ -66,10 +66,12 @@ sealed class Columns : IDisposable
         foreach (var cursor in _texts) cursor.Dispose();
     }
 
-    unsafe OptionalText Text(int index)
+    public static unsafe ReadOnlySpan<byte> Bytes(ByteArray value) => new((void*)value.Pointer, value.Length);
+
+    OptionalText Text(int index)
     {
         var cursor = _texts[index];
-        return cursor.IsPresent ? new(new((void*)cursor.Value.Pointer, cursor.Value.Length)) : default;
+        return cursor.IsPresent ? new(Bytes(cursor.Value)) : default;
     }
 
     static Cursor<T>[] Open<T>(RowGroupReader group, int first, int last)

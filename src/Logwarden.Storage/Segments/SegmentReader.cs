@@ -64,6 +64,16 @@ public sealed class SegmentReader : IDisposable
     /// <returns>False at the end, and when the file is broken: see <see cref="Error"/>.</returns>
     public bool Next() => Error is null && Guarded(Step);
 
+    /// <summary>Goes to the first row with this event id. Only the id column is read up to there. To be called before <see cref="Next"/>.</summary>
+    /// <returns>False when there is none, and when the file is broken: see <see cref="Error"/>.</returns>
+    public bool Find(ReadOnlySpan<byte> eventId)
+    {
+        if (Row >= 0) throw new InvalidOperationException("The reader has left the start.");
+        var wanted = eventId.ToArray();
+        if (Error is not null || !Guarded(() => Seek(wanted))) return false;
+        return Next();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -103,6 +113,26 @@ public sealed class SegmentReader : IDisposable
             }
         }
         return true;
+    }
+
+    // Leaves the cursors of the row group before the row that is wanted.
+    bool Seek(byte[] eventId)
+    {
+        for (var group = 0; group < _groups; group++)
+        {
+            using var reader = _file!.RowGroup(group);
+            using var ids = new Cursor<ByteArray>(reader, SegmentSchema.EventId);
+            for (var row = 0L; ids.Next(); row++)
+            {
+                if (!Columns.Bytes(ids.Value).SequenceEqual(eventId)) continue;
+                _nextGroup = group;
+                while (row-- > 0)
+                    if (!Step()) return false;
+                return true;
+            }
+            Row += reader.MetaData.NumRows;
+        }
+        return false;
     }
 
     bool Step()

@@ -92,6 +92,16 @@ public sealed class SealerTests : IDisposable
         Assert.Equal(300, sealer.SealedTo);
         await sealer.SealEvents(ArchiveWorld.Journal(300), 700, ArchiveWorld.Ledger(700), Cancel);
         Assert.Equal(350, sealer.Last!.Record.Tree("application").Size);
+        Assert.Empty((await _world.Verify()).Findings);
+    }
+
+    [Fact]
+    public async Task What_is_not_locked_is_made_again_at_the_next_start()
+    {
+        await _world.SealTo(1200);
+        Directory.Delete(Path.Combine(_world.ArchiveFolder, "live"), recursive: true);
+
+        using (await _world.OpenSealer()) Assert.Empty((await _world.Verify()).Findings);
     }
 
     [Fact]

@@ -1,11 +1,17 @@
 namespace Logwarden.Tests.World;
 
-/// <summary>A folder that goes away with the test.</summary>
+/// <summary>A folder that goes away with the test; in memory where the system offers that, for the disk is not what is tested.</summary>
 sealed class ScratchFolder : IDisposable
 {
-    public string Root { get; } = Directory.CreateTempSubdirectory("logwarden-test-").FullName;
+    public string Root { get; } = Create();
 
     public string File(string name) => Path.Combine(Root, name);
+
+    static string Create() => Directory.Exists("/dev/shm")
+        ? Directory.CreateDirectory($"/dev/shm/logwarden-test-{Environment.ProcessId}-{Interlocked.Increment(ref _number)}").FullName
+        : Directory.CreateTempSubdirectory("logwarden-test-").FullName;
+
+    static int _number;
 
     public void Dispose()
     {
