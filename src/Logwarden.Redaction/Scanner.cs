@@ -33,6 +33,9 @@ ref partial struct Scanner
     int _resume;
     int _longEnd;
     int _percentEnd;
+    int _nearStart = -1;
+    int _nearKnown;
+    int _nearFound;
 
     /// <summary>Prepares a pass.</summary>
     /// <param name="redactor">Rules and what they do.</param>

@@ -13,7 +13,7 @@ public class RedactorTests
 
     [Theory]
     [InlineData("password=hunter2secret", "password=[REDACTED:password]")]
-    [InlineData("Server=db;User Id=app;Password=S3cr;t", "Server=db;User Id=[REDACTED:connection-string];Password=[REDACTED:password];t")]
+    [InlineData("Server=db;User Id=app;Password=S3cr3t;Port=1", "Server=db;User Id=[REDACTED:connection-string];Password=[REDACTED:password];Port=1")]
     [InlineData("postgres://app:s3cr3t/x@db.local:5432/main", "postgres://app:[REDACTED:url-userinfo]@db.local:5432/main")]
     [InlineData("Authorization: Bearer mF_9.B5f-4.1JqM", "Authorization: Bearer [REDACTED:authorization]")]
     [InlineData("authorization: Basic dXNlcjpwYXNzd29yZA==", "authorization: Basic [REDACTED:authorization]")]
