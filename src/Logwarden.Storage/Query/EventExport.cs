@@ -123,43 +123,28 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
         if (format == ExportFormat.Table) Line(TableColumns.Select(column => column.Name));
     }
 
-    // The OCSF object as it is, with `logwarden` as its last member.
-    void Json(EventRow row)
+    void Json(EventRow row) => EventJson.Write(_line, new StoredEvent
     {
-        var json = row.Event.AsSpan().TrimEnd();
-        var isObject = json is ['{', .., '}'];
-        Put(isObject ? json[..^1] : "{");
-        Put(isObject && json[1..^1].Trim().IsEmpty ? "\"logwarden\":" : isObject ? ",\"logwarden\":" : "\"logwarden\":");
-        using (var writer = new Utf8JsonWriter(_line, JsonOptions))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("class", row.Class);
-            writer.WriteString("source", row.Source);
-            writer.WriteString("format", row.Format);
-            writer.WriteString("event_id", row.EventId);
-            writer.WriteNumber("offset", row.Offset);
-            if (row.Leaf is { } leaf) writer.WriteNumber("leaf", leaf);
-            writer.WriteString("ingested", Micros(row.IngestedMicros));
-            Names(writer, "kinds", KindNames(row.Kinds));
-            Names(writer, "missing", MissingNames(row.Missing));
-            writer.WriteStartObject("redactions");
-            foreach (var one in row.Redactions.Split(',', StringSplitOptions.RemoveEmptyEntries))
-            {
-                var equals = one.LastIndexOf('=');
-                if (equals > 0 && long.TryParse(one.AsSpan(equals + 1), CultureInfo.InvariantCulture, out var count)) writer.WriteNumber(one[..equals], count);
-            }
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-        }
-        Put("}\n");
-    }
+        Offset = row.Offset,
+        TimeMicros = row.TimeMicros,
+        IngestedMicros = row.IngestedMicros,
+        Kinds = row.Kinds,
+        Missing = row.Missing,
+        Id = Utf8(row.EventId),
+        Class = Utf8(row.Class),
+        Source = Utf8(row.Source),
+        Format = Utf8(row.Format),
+        User = Optional(row.User),
+        Ip = Optional(row.Ip),
+        Action = Optional(row.Action),
+        Object = Optional(row.Object),
+        Redactions = Utf8(row.Redactions),
+        Json = Utf8(row.Event),
+    });
 
-    static void Names(Utf8JsonWriter writer, string name, IEnumerable<string> values)
-    {
-        writer.WriteStartArray(name);
-        foreach (var value in values) writer.WriteStringValue(value);
-        writer.WriteEndArray();
-    }
+    static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);
+
+    static OptionalText Optional(string? text) => text is null ? default : new(Utf8(text));
 
     void Csv(EventRow row) => CsvLine(
     [
@@ -311,19 +296,11 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
         }
     }
 
-    static IEnumerable<string> KindNames(LogKinds kinds)
-    {
-        for (var i = 0; i < 4; i++)
-            if (((int)kinds >> i & 1) != 0) yield return $"LOG-{(i + 1).ToString(CultureInfo.InvariantCulture)}";
-    }
+    static IEnumerable<string> KindNames(LogKinds kinds) => EventJson.KindNames.Where((_, bit) => ((int)kinds >> bit & 1) != 0);
 
-    static IEnumerable<string> MissingNames(MissingFields missing)
-    {
-        foreach (var field in (MissingFields[])[MissingFields.User, MissingFields.Ip, MissingFields.Time, MissingFields.Action, MissingFields.Object])
-            if ((missing & field) != 0) yield return field.ToString().ToLowerInvariant();
-    }
+    static IEnumerable<string> MissingNames(MissingFields missing) => EventJson.MissingNames.Where((_, bit) => ((int)missing >> bit & 1) != 0);
 
-    static string Micros(long micros) => Instant(DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond));
+    static string Micros(long micros) => EventJson.Micros(micros);
 
     static string Instant(DateTimeOffset instant) => instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
