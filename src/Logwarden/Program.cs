@@ -1,6 +1,60 @@
+using System.CommandLine;
+using Logwarden.Commands;
+
 namespace Logwarden;
 
+/// <summary>The one executable. A verb is a file in <c>Commands/</c> and a line in <see cref="Root"/>.</summary>
 static class Program
 {
-    static int Main() => 0;
+    static async Task<int> Main(string[] args)
+    {
+        var parsed = Root().Parse(args);
+        if (parsed.Errors.Count > 0 && parsed.Action is null or { } and not System.CommandLine.Help.HelpAction)
+        {
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"error: {error.Message}");
+            if (parsed.Errors.Count > 0)
+            {
+                await Console.Error.WriteLineAsync($"Run `logwarden {Verb(parsed)}--help` for what it takes.");
+                return Cli.Usage;
+            }
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (CommandException stop)
+        {
+            await Console.Error.WriteLineAsync($"error: {stop.Message}");
+            return stop.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("stopped; run it again to go on where it was.");
+            return Cli.Interrupted;
+        }
+        catch (IOException broken)
+        {
+            await Console.Error.WriteLineAsync($"error: {broken.Message}");
+            return Cli.Broken;
+        }
+    }
+
+    static string Verb(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+
+    /// <summary>The whole command line.</summary>
+    public static RootCommand Root() => new("Takes in every security-relevant log, redacts it, keeps a copy that nobody can alter and anyone can verify.")
+    {
+        ServeCommand.Create(),
+        IngestCommand.Create(),
+        NormalizeCommand.Create(),
+        RedactCommand.Create(),
+        QueryCommand.Create(),
+        LedgerCommand.Create(),
+        VerifyCommand.Create(),
+        ProveCommand.Create(),
+        PolicyCommand.Create(),
+        SourceCommand.Create(),
+        TokenCommand.Create(),
+        DemoCommand.Create(),
+    };
 }

@@ -65,12 +65,34 @@ public sealed class NormalizedEvent
     /// </summary>
     public IList<JsonSlice> Actors { get; } = new List<JsonSlice>(8);
 
+    /// <summary>Literals and parameter values that the format itself took out of SQL text; counted like redactions.</summary>
+    public int SqlLiteralsRedacted { get; set; }
+
+    /// <summary>Where the values of the record stand; refilled for each record.</summary>
+    internal JsonIndex Index { get; } = new();
+
+    /// <summary>Writes <see cref="Json"/>.</summary>
+    internal JsonOut Out { get; } = new();
+
+    /// <summary>Room for text that a format builds before it writes it.</summary>
+    internal ArrayBufferWriter<byte> Scratch { get; } = new(1024);
+
+    /// <summary>Second such room, for a format that turns the text of the first.</summary>
+    internal ArrayBufferWriter<byte> Spare { get; } = new(1024);
+
+    /// <summary>Third such room, for text without its literals.</summary>
+    internal ArrayBufferWriter<byte> Redacted { get; } = new(1024);
+
     /// <summary>Makes it ready for the next record.</summary>
     public void Clear()
     {
         Json.ResetWrittenCount();
         Id.ResetWrittenCount();
         Actors.Clear();
+        Out.Reset();
+        Scratch.ResetWrittenCount();
+        Spare.ResetWrittenCount();
+        SqlLiteralsRedacted = 0;
         TimeMicros = 0;
         (ClassUid, ActivityId, SeverityId, StatusId) = (0, 0, 0, 0);
         (Kinds, Missing) = (LogKinds.None, MissingFields.None);

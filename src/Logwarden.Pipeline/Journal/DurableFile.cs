@@ -29,6 +29,48 @@ public static partial class DurableFile
         Sync(directory);
     }
 
+    /// <summary>
+    /// Makes <paramref name="path"/> hold exactly <paramref name="content"/>, durably. After a crash it holds either the old or the
+    /// new content, never a mixture; a leftover <c>.new</c> file beside it means nothing.
+    /// </summary>
+    /// <exception cref="IOException">It may hold either; see <see cref="Sync"/>.</exception>
+    public static void Replace(string path, ReadOnlySpan<byte> content)
+    {
+        using (CreateNew(path, content))
+        {
+        }
+    }
+
+    /// <summary>Like <see cref="Replace"/>, and leaves the file open for writing.</summary>
+    internal static SafeFileHandle CreateNew(string path, ReadOnlySpan<byte> content)
+    {
+        var full = Path.GetFullPath(path);
+        var fresh = full + FreshSuffix;
+        var file = File.OpenHandle(fresh, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        try
+        {
+            RandomAccess.Write(file, content, 0);
+            Sync(file);
+            Publish(full);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives a file that was written and synced as <c>path.new</c> its name, durably.</summary>
+    internal static void Publish(string full)
+    {
+        File.Move(full + FreshSuffix, full, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(full)!);
+    }
+
+    /// <summary>What a file is called until it is complete.</summary>
+    internal const string FreshSuffix = ".new";
+
     static IOException Error(string what) =>
         new($"{what} failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
 

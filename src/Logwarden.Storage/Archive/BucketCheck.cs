@@ -16,13 +16,13 @@ static class BucketCheck
         }
         catch (AmazonServiceException e)
         {
-            findings.Add(new(FindingLevel.Error, $"The bucket {bucket} cannot be listed ({(int)e.StatusCode} {e.ErrorCode}).",
+            findings.Add(new("unreachable", FindingLevel.Error, $"The bucket {bucket} cannot be listed ({(int)e.StatusCode} {e.ErrorCode}).",
                 "Check its name, region and endpoint, and that the credentials may list it (s3:ListBucket, s3:ListBucketVersions)."));
             return findings;
         }
         catch (AmazonClientException e)
         {
-            findings.Add(new(FindingLevel.Error, $"The bucket {bucket} cannot be reached ({e.Message}).",
+            findings.Add(new("unreachable", FindingLevel.Error, $"The bucket {bucket} cannot be reached ({e.Message}).",
                 "Check the endpoint, and that AWS credentials are set (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role)."));
             return findings;
         }
@@ -42,7 +42,7 @@ static class BucketCheck
         }
         else if (answer!.VersioningConfig?.Status != VersionStatus.Enabled)
         {
-            findings.Add(new(FindingLevel.Error, $"Versioning of the bucket {bucket} is not on: an overwrite would destroy what was there.",
+            findings.Add(new("versioning-off", FindingLevel.Error, $"Versioning of the bucket {bucket} is not on: an overwrite would destroy what was there.",
                 "Use a bucket that was created with Object Lock; it has versioning, and it cannot be switched off."));
         }
     }
@@ -58,19 +58,19 @@ static class BucketCheck
         }
         if (refusal is not null || answer!.ObjectLockConfiguration?.ObjectLockEnabled != ObjectLockEnabled.Enabled)
         {
-            findings.Add(new(FindingLevel.Error, $"Object Lock of the bucket {bucket} is not on: nothing in it can be protected.",
+            findings.Add(new("object-lock-off", FindingLevel.Error, $"Object Lock of the bucket {bucket} is not on: nothing in it can be protected.",
                 "Create a bucket with it: aws s3api create-bucket --bucket NAME --object-lock-enabled-for-bucket."));
             return;
         }
         var retention = answer.ObjectLockConfiguration.Rule?.DefaultRetention;
         if (retention is null)
         {
-            findings.Add(new(FindingLevel.Warning, $"The bucket {bucket} has no default retention: what others put there, and uploads in parts on some gateways, is unprotected.",
+            findings.Add(new("default-retention", FindingLevel.Warning, $"The bucket {bucket} has no default retention: what others put there, and uploads in parts on some gateways, is unprotected.",
                 "Set one of a day: aws s3api put-object-lock-configuration. Longer ones also lock the live/ objects that we replace at each seal."));
         }
         else if (retention.Years > 0 || retention.Days > 7)
         {
-            findings.Add(new(FindingLevel.Warning,
+            findings.Add(new("default-retention", FindingLevel.Warning,
                 $"The bucket {bucket} has a default retention of {(retention.Years > 0 ? $"{retention.Years} years" : $"{retention.Days} days")}: each replaced version of a live/ object is kept so long.",
                 "Set it to a day; what must be kept carries its own date."));
         }
@@ -86,19 +86,19 @@ static class BucketCheck
         }
         if (answer is { PublicAccessBlockConfiguration: null })
         {
-            findings.Add(new(FindingLevel.Warning, $"What the bucket {bucket} says of public access cannot be read.",
+            findings.Add(new("unseen", FindingLevel.Warning, $"What the bucket {bucket} says of public access cannot be read.",
                 "Some gateways answer in a form of their own: see to it with the gateway's own tools."));
             return;
         }
         if (answer?.PublicAccessBlockConfiguration is not
             { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true })
         {
-            findings.Add(new(FindingLevel.Warning, $"The bucket {bucket} does not block all public access.",
+            findings.Add(new("public-access", FindingLevel.Warning, $"The bucket {bucket} does not block all public access.",
                 "Block it: aws s3api put-public-access-block with all four settings true."));
         }
     }
 
-    static BucketFinding Unseen(string what, string right, AmazonServiceException refusal) => new(FindingLevel.Warning,
+    static BucketFinding Unseen(string what, string right, AmazonServiceException refusal) => new("unseen", FindingLevel.Warning,
         $"Whether {what} is on cannot be seen ({(int)refusal.StatusCode} {refusal.ErrorCode}).", $"Give the credentials {right}.");
 
     // An answer or the service's refusal: both are findings here.

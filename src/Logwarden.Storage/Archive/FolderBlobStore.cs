@@ -42,7 +42,7 @@ public sealed class FolderBlobStore : IBlobStore
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) => ValueTask.FromResult<IReadOnlyList<BucketFinding>>(
     [
-        new(FindingLevel.Warning, $"The archive is the folder {_root}: changes are noticed, but not prevented.",
+        new("no-object-lock-store", FindingLevel.Warning, $"The archive is the folder {_root}: changes are noticed, but not prevented.",
             "Use an S3 bucket with Object Lock (s3://BUCKET/PREFIX) where retention must be enforced."),
     ]);
 

@@ -37,6 +37,26 @@ static class Corpora
     /// <summary>One file of a corpus.</summary>
     public static string PathOf(string name, string path) => Path.Combine(Folder(name), path);
 
+    /// <summary>A file of the wire contracts, which lie beside the corpora; skips the calling test when it is absent.</summary>
+    public static string Contract(string path)
+    {
+        var file = Path.Combine(Home, "..", "contracts", path);
+        Assert.SkipUnless(File.Exists(file), $"contract {path} is absent: {file}");
+        return file;
+    }
+
+    /// <summary>The source of the OCSF 1.8.0 schema, unpacked; skips the calling test when it is absent.</summary>
+    public static string Ocsf()
+    {
+        var packed = Contract("ocsf/ocsf-schema-1.8.0.tar.gz");
+        var scratch = Path.Combine(Path.GetTempPath(), "logwarden-corpora", "ocsf-schema-1.8.0." + Environment.ProcessId);
+        Directory.CreateDirectory(scratch);
+        using var tar = Process.Start(new ProcessStartInfo("tar", ["-xzf", packed, "-C", scratch]))!;
+        tar.WaitForExit();
+        Assert.Equal(0, tar.ExitCode);
+        return Directory.EnumerateFiles(scratch, "dictionary.json", SearchOption.AllDirectories).Select(Path.GetDirectoryName).First()!;
+    }
+
     static string Home => Environment.GetEnvironmentVariable("LOGWARDEN_CORPORA") is { Length: > 0 } set ? set
         : Path.Combine(Checkout(), "..", "shared", "corpora");
 

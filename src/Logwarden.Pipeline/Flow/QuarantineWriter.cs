@@ -1,0 +1,103 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Logwarden.Events;
+using Logwarden.Formats;
+using Logwarden.Redaction;
+
+namespace Logwarden.Flow;
+
+/// <summary>
+/// Makes the event that stands for a record which could not be taken in: an OCSF base event (class_uid 0) with the reason, the position
+/// and a redacted excerpt of the record.
+/// </summary>
+sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
+{
+    /// <summary>Class of such events.</summary>
+    public static ReadOnlySpan<byte> Class => "quarantine"u8;
+
+    const int ScannedBytesMax = 256 * 1024;
+    const int ExcerptBytesMax = 1024;
+
+    static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
+    static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    readonly ArrayBufferWriter<byte> _json = new(4096);
+    readonly ArrayBufferWriter<byte> _redacted = new(4096);
+    readonly ArrayBufferWriter<byte> _counts = new(256);
+    readonly RedactionScratch _scratch = new();
+
+    /// <summary>Writes the event. What it gives back is valid until the next call.</summary>
+    public StoredEvent Write(NormalizeError error, in FramedRecord record, string name, long nowMicros)
+    {
+        _json.ResetWrittenCount();
+        _counts.ResetWrittenCount();
+        var excerpt = Excerpt(record.Bytes);
+        using (var json = new Utf8JsonWriter(_json, Relaxed))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("activity_id"u8, 99);
+            json.WriteString("activity_name"u8, "quarantine"u8);
+            json.WriteNumber("category_uid"u8, 0);
+            json.WriteNumber("class_uid"u8, 0);
+            json.WriteNumber("type_uid"u8, 99);
+            json.WriteNumber("severity_id"u8, 2);
+            json.WriteNumber("status_id"u8, 2);
+            json.WriteNumber("time"u8, nowMicros / 1000);
+            json.WriteString("message"u8, error.Reason);
+            json.WriteStartObject("metadata"u8);
+            json.WriteString("version"u8, "1.8.0"u8);
+            json.WriteStartObject("product"u8);
+            json.WriteString("name"u8, "Logwarden"u8);
+            json.WriteString("vendor_name"u8, "Logwarden"u8);
+            json.WriteEndObject();
+            json.WriteEndObject();
+            json.WriteStartObject("unmapped"u8);
+            json.WriteString("reason"u8, error.Code);
+            if (error.Field.Length > 0) json.WriteString("field"u8, error.Field);
+            if (name.Length > 0) json.WriteString("file"u8, name);
+            json.WriteNumber("record"u8, record.Position.Ordinal);
+            json.WriteNumber("line"u8, record.Position.Line);
+            json.WriteNumber("byte_offset"u8, record.Position.Offset);
+            json.WriteNumber("error_at"u8, error.Position);
+            json.WriteString("excerpt"u8, excerpt);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        return new StoredEvent
+        {
+            TimeMicros = nowMicros,
+            IngestedMicros = nowMicros,
+            ActivityId = 99,
+            SeverityId = 2,
+            StatusId = 2,
+            Missing = MissingFields.User | MissingFields.Ip | MissingFields.Time | MissingFields.Action | MissingFields.Object,
+            Class = Class,
+            Source = source,
+            Format = format,
+            Redactions = _counts.WrittenSpan,
+            Json = _json.WrittenSpan,
+        };
+    }
+
+    /// <summary>
+    /// Redacts first and cuts then, so that a cut can't hide a secret from the rules; the cut itself falls on a word boundary, since
+    /// half a token may no longer look like one.
+    /// </summary>
+    string Excerpt(ReadOnlySpan<byte> record)
+    {
+        var scanned = record.Length > ScannedBytesMax ? ToBoundary(record[..ScannedBytesMax]) : record;
+        _redacted.ResetWrittenCount();
+        var changed = redactor.Text(scanned, _scratch, _redacted);
+        if (changed) _scratch.WriteCounts(_counts);
+        var text = changed ? _redacted.WrittenSpan : scanned;
+        if (text.Length > ExcerptBytesMax) text = ToBoundary(text[..ExcerptBytesMax]);
+        return Encoding.UTF8.GetString(text);
+    }
+
+    static ReadOnlySpan<byte> ToBoundary(ReadOnlySpan<byte> cut)
+    {
+        var at = cut.LastIndexOfAny(Boundaries);
+        return at > 0 ? cut[..at] : [];
+    }
+}

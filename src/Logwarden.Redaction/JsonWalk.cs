@@ -1,0 +1,264 @@
+using Logwarden.Redaction.Rules;
+
+namespace Logwarden.Redaction;
+
+/// <summary>What a JSON field is, by its name.</summary>
+[Flags]
+enum FieldKind : ushort
+{
+    /// <summary>Nothing is known from the name. The lower byte is the <see cref="KeyKind"/> of the name.</summary>
+    None = 0,
+
+    /// <summary>Its whole value is dropped.</summary>
+    Payload = 0x100,
+
+    /// <summary>Its scalar value is a secret.</summary>
+    Sensitive = 0x200,
+
+    /// <summary>Its value is the name of the value beside it (<c>{"name": …, "value": …}</c>).</summary>
+    Names = 0x400,
+
+    /// <summary>Its value is named by the field before it.</summary>
+    Named = 0x800,
+
+    /// <summary>The name may be the end of a configured path.</summary>
+    PathEnd = 0x1000,
+
+    /// <summary>Its value says who acts.</summary>
+    Actor = 0x2000,
+}
+
+/// <summary>
+/// Walks one valid JSON document string by string: knows names from values, hands each value to the scanner, and leaves
+/// everything else alone. Budget: 15 ns per string (bench row "redact").
+/// </summary>
+ref struct JsonWalk
+{
+    const FieldKind KeyMask = (FieldKind)0xFF;
+
+    readonly Redactor _redactor;
+    readonly RedactionScratch _scratch;
+    readonly ReadOnlySpan<byte> _json;
+    ReadOnlySpan<ProtectedSpan> _actors;
+    KeyKind _pair;
+    int _listUntil;
+    FieldKind _listKind;
+    int _lastKey;
+    int _lastKeyLength;
+
+    public JsonWalk(Redactor redactor, RedactionScratch scratch, ReadOnlySpan<byte> json, ReadOnlySpan<ProtectedSpan> actors)
+    {
+        _redactor = redactor;
+        _scratch = scratch;
+        _json = json;
+        _actors = actors;
+    }
+
+    public void Run()
+    {
+        var p = 0;
+        while (p < _json.Length)
+        {
+            var quote = _json[p..].IndexOf((byte)'"');
+            if (quote < 0) break;
+            var start = p + quote + 1;
+            var end = StringEnd(start, out var escaped);
+            p = end + 1;
+            var next = SkipSpace(p);
+            if (next < _json.Length && _json[next] == ':') p = OnField(start, end, SkipSpace(next + 1));
+            else OnString(start, end, escaped, start < _listUntil ? _listKind : FieldKind.None);
+        }
+        // A document that is one bare number.
+        if (_json.Length is >= 12 and < 24 && p == 0) OnBare(0, FieldKind.None);
+    }
+
+    readonly int SkipSpace(int p)
+    {
+        while (p < _json.Length && _json[p] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') p++;
+        return p;
+    }
+
+    readonly int StringEnd(int start, out bool escaped)
+    {
+        escaped = false;
+        var p = start;
+        while (true)
+        {
+            var at = _json[p..].IndexOfAny((byte)'"', (byte)'\\');
+            if (at < 0) return _json.Length;
+            p += at;
+            if (_json[p] == '"') return p;
+            escaped = true;
+            p += 2;
+            if (p > _json.Length) return _json.Length;
+        }
+    }
+
+    /// <summary>A field whose name is at start..end and whose value starts at <paramref name="value"/>; returns where to go on.</summary>
+    int OnField(int start, int end, int value)
+    {
+        var name = _json[start..end];
+        var hash = KeyedHash.Of(name, 1);
+        if (!_scratch.Keys.TryGet(hash, out var kind))
+        {
+            kind = _redactor.ReadField(name);
+            _scratch.Keys.Put(hash, kind);
+        }
+        if ((kind & FieldKind.PathEnd) != FieldKind.None && _redactor.IsPayloadPath(_json.Slice(_lastKey, _lastKeyLength), name)) kind |= FieldKind.Payload;
+        _lastKey = start;
+        _lastKeyLength = end - start;
+        if (value >= _json.Length) return value;
+        var first = _json[value];
+        if ((kind & FieldKind.Payload) != FieldKind.None) return OnPayload(value);
+        if (first == '"')
+        {
+            var stringEnd = StringEnd(value + 1, out var escaped);
+            OnString(value + 1, stringEnd, escaped, kind);
+            return stringEnd + 1;
+        }
+        if (first is (byte)'[' && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)
+        {
+            _listUntil = ValueEnd(value);
+            _listKind = kind;
+        }
+        else if (first is (byte)'-' or (>= (byte)'0' and <= (byte)'9'))
+        {
+            OnBare(value, kind);
+        }
+        return value;
+    }
+
+    int OnPayload(int value)
+    {
+        var end = ValueEnd(value);
+        var inner = _json[value..end];
+        // Null and what was dropped before stay.
+        if (inner.SequenceEqual("null"u8) || inner.SequenceEqual("\"[REDACTED:payload]\""u8) || inner.SequenceEqual("\"\""u8)) return end;
+        Add(RedactionRules.Payload, value, end, bare: true);
+        return end;
+    }
+
+    readonly int ValueEnd(int p)
+    {
+        var depth = 0;
+        for (; p < _json.Length; p++)
+        {
+            switch (_json[p])
+            {
+                case (byte)'"':
+                    p = StringEnd(p + 1, out _);
+                    if (depth == 0) return Math.Min(p + 1, _json.Length);
+                    break;
+                case (byte)'{' or (byte)'[':
+                    depth++;
+                    break;
+                case (byte)'}' or (byte)']':
+                    if (depth <= 1) return depth == 0 ? p : p + 1;
+                    depth--;
+                    break;
+                case (byte)',' when depth == 0:
+                    return p;
+                case <= (byte)' ' when depth == 0:
+                    return p;
+                default:
+                    break;
+            }
+        }
+        return _json.Length;
+    }
+
+    // A number: of a password field, or long enough to be a card.
+    readonly void OnBare(int value, FieldKind kind)
+    {
+        var end = value;
+        while (end < _json.Length && _json[end] is (>= (byte)'0' and <= (byte)'9') or (byte)'.' or (byte)'-' or (byte)'+' or (byte)'e' or (byte)'E') end++;
+        var number = _json[value..end];
+        if ((kind & FieldKind.Sensitive) != FieldKind.None || ((KeyKind)(kind & KeyMask) & (KeyKind.Password | KeyKind.About)) == KeyKind.Password && number.Length >= 3)
+        {
+            Add(((KeyKind)(kind & KeyMask) & KeyKind.Password) != KeyKind.None ? RedactionRules.Password : RedactionRules.SensitiveField, value, end, bare: true);
+            return;
+        }
+        if (number.Length is < 15 or > 16 || number.IndexOfAnyExceptInRange((byte)'0', (byte)'9') >= 0 || number[0] is < (byte)'3' or > (byte)'5') return;
+        if (Checks.Luhn(number) && !Checks.AllSame(number)) Add(RedactionRules.Card, value, end, bare: true);
+    }
+
+    readonly void Add(int rule, int start, int end, bool bare)
+    {
+        var action = _redactor.ActionOf(rule);
+        if (action != RedactionAction.Keep && end > start) _scratch.Hits.Add(new RedactionFinding(rule, start, end - start, action) { Bare = bare });
+    }
+
+    void OnString(int start, int end, bool escaped, FieldKind kind)
+    {
+        var pair = _pair;
+        _pair = KeyKind.None;
+        if (end <= start) return;
+        var personal = PersonalAt(start, end, out var isActor);
+        if ((kind & FieldKind.Actor) != FieldKind.None) personal = _redactor.ActorPersonal;
+        if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) _pair = KeyNames.Read(_json[start..end]);
+        var value = _json[start..end];
+        var key = (KeyKind)(kind & KeyMask);
+        if ((kind & FieldKind.Named) != FieldKind.None && key == KeyKind.None) key = pair;
+        if ((kind & FieldKind.Sensitive) != FieldKind.None || (key & ~(KeyKind.AccessKeyId | KeyKind.About | KeyKind.Id)) != KeyKind.None)
+        {
+            if (OnKeyed(value, start, end, kind, key)) return;
+        }
+        if (end - start < 6) return;
+        var identifier = isActor || (key & KeyKind.AccessKeyId) != KeyKind.None;
+        var hash = KeyedHash.Of(value, (identifier ? 2UL : 3UL) + ((ulong)personal << 8));
+        if (_scratch.Values.IsClean(hash)) return;
+        var before = _scratch.Hits.Count;
+        if (escaped) ScanEscaped(start, end, personal, identifier);
+        else new Scanner(_redactor, _scratch, value, _json.Length - start, start, 0, personal, identifier).Run();
+        if (_scratch.Hits.Count == before) _scratch.Values.Clean(hash);
+    }
+
+    // The field's name says what its value is.
+    readonly bool OnKeyed(ReadOnlySpan<byte> value, int start, int end, FieldKind kind, KeyKind key)
+    {
+        if (Placeholders.IsReference(value)) return false;
+        if ((kind & FieldKind.Sensitive) != FieldKind.None)
+        {
+            var rule = (key & KeyKind.Password) != KeyKind.None ? RedactionRules.Password : RedactionRules.SensitiveField;
+            if (_redactor.ActionOf(rule) == RedactionAction.Keep) return false;
+            Add(rule, start, end, bare: false);
+            return true;
+        }
+        if (value.IndexOf((byte)' ') >= 0 && (key & KeyKind.Password) == KeyKind.None) return false;
+        var decided = Scanner.Decide(key, value, quoted: true);
+        if (decided < 0 || _redactor.ActionOf(decided) == RedactionAction.Keep) return false;
+        Add(decided, start, end, bare: false);
+        return true;
+    }
+
+    Personal PersonalAt(int start, int end, out bool isActor)
+    {
+        isActor = false;
+        // Actor values come in the order of the document; one that is behind is done with.
+        while (!_actors.IsEmpty && _actors[0].Start + _actors[0].Length <= start && _actors[0].Start < start) _actors = _actors[1..];
+        foreach (var actor in _actors)
+        {
+            if (actor.Start < end && actor.Start + actor.Length > start) isActor = true;
+            if (isActor || actor.Start >= end && _actors.Length > 8) break;
+        }
+        return isActor ? _redactor.ActorPersonal : Personal.ByRule;
+    }
+
+    readonly void ScanEscaped(int start, int end, Personal personal, bool identifier)
+    {
+        var raw = _json[start..end];
+        var plain = _scratch.Buffer(0, raw.Length);
+        var length = Encodings.Json(raw, plain);
+        var hits = _scratch.Hits;
+        var before = hits.Count;
+        new Scanner(_redactor, _scratch, plain.AsSpan(0, length), plain.Length, 0, 1, personal, identifier).Run();
+        int rawAt = 0, plainAt = 0;
+        for (var i = before; i < hits.Count; i++)
+        {
+            var hit = hits[i];
+            var from = Encodings.JsonOffset(raw, hit.Start, after: false, ref rawAt, ref plainAt);
+            var to = Encodings.JsonOffset(raw, hit.Start + hit.Length, after: true, ref rawAt, ref plainAt);
+            hits[i] = hit with { Start = start + from, Length = to - from };
+        }
+    }
+}

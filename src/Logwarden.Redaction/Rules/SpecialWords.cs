@@ -1,0 +1,36 @@
+using System.Text;
+
+namespace Logwarden.Redaction.Rules;
+
+/// <summary>Words after which something that is not a token of fixed shape follows.</summary>
+static class SpecialWords
+{
+    internal const int Begin = 1;
+    internal const int Jwt = 2;
+    internal const int Bearer = 3;
+    internal const int Basic = 4;
+    internal const int Jwt64 = 5;
+    internal const int Putty = 6;
+    internal const int Salesforce = 7;
+    internal const int Identified = 8;
+    internal const int Terraform = 9;
+
+    static readonly (string Word, bool Fold, int Kind)[] Words =
+    [
+        ("BEGIN", false, Begin),
+        ("eyJ", false, Jwt),
+        ("ewog", false, Jwt),
+        ("bearer", true, Bearer),
+        ("basic", true, Basic),
+        ("ZXlK", false, Jwt64),
+        ("PuTTY-User-Key-File", false, Putty),
+        ("00D", false, Salesforce),
+        ("identified", true, Identified),
+        ("atlasv1", false, Terraform),
+    ];
+
+    internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);
+
+    /// <summary>Kind of a candidate that matched.</summary>
+    internal static int KindOf(int candidate) => Words[candidate - 1].Kind;
+}

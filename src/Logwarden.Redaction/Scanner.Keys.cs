@@ -1,0 +1,360 @@
+using Logwarden.Redaction.Rules;
+
+namespace Logwarden.Redaction;
+
+/// <summary>Assignments: a name, something that separates, a value.</summary>
+ref partial struct Scanner
+{
+    const int NameMax = 80;
+    const int ValueMax = 4096;
+
+    /// <summary>Where the value of an assignment stands.</summary>
+    readonly ref struct Place
+    {
+        public required int Start { get; init; }
+
+        /// <summary>The quote that opens it, 0 when it is bare.</summary>
+        public required byte Quote { get; init; }
+
+        /// <summary>The separator: '=', ':', '&gt;', ',' or ' ' for mere space.</summary>
+        public required byte Separator { get; init; }
+
+        /// <summary>The name itself was quoted or bracketed.</summary>
+        public required bool Enclosed { get; init; }
+    }
+
+    void OnKey(int start, int end)
+    {
+        if (!TryPlace(end, start > 0 && _text[start - 1] == '<', out var place)) return;
+        var nameStart = Chars.RunStart(_text, start, Math.Max(Math.Max(0, end - NameMax), _resume), Ch.Token | Ch.Dot);
+        var name = _text[nameStart..end];
+        if (place.Separator == ',' && IsFieldValue(nameStart)) return;
+        // A part of a path of names (arn:aws:service:…), not a key.
+        if (place is { Separator: (byte)':', Enclosed: false } && nameStart > 1 && _text[nameStart - 1] == ':' && place.Start == end + 1) return;
+        if (place.Separator == ' ' && !ProseName(name)) return;
+        // "Unseal Key 2: …"
+        if (name.Length <= 2 && nameStart > 4 && Chars.Is(name[0], Ch.Digit) && _text[..nameStart].EndsWith("ey "u8)) name = _text[Chars.RunStart(_text, nameStart - 1, 0, Ch.Name)..(nameStart - 1)];
+        var kind = ReadName(name);
+        if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
+        if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
+        if (place.Separator == ':' && (kind & KeyKind.Secret) != KeyKind.None && OnHeader(name, place)) return;
+        var valueEnd = ValueEnd(place, kind);
+        if (valueEnd <= place.Start) return;
+        if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
+        OnValue(kind, nameStart, place, valueEnd);
+    }
+
+    // In "a": "b", "c": the string before the comma is a value already.
+    readonly bool IsFieldValue(int start)
+    {
+        var p = start - 1;
+        while (p >= 0 && (Chars.Is(_text[p], Ch.Quote | Ch.Space) || _text[p] == '\\')) p--;
+        return p >= 0 && _text[p] is (byte)':' or (byte)'=';
+    }
+
+    readonly KeyKind ReadName(ReadOnlySpan<byte> name)
+    {
+        var hash = KeyedHash.Of(name, 5);
+        if (_scratch.Names.TryGet(hash, out var known)) return (KeyKind)known;
+        var kind = KeyNames.Read(name);
+        _scratch.Names.Put(hash, (FieldKind)kind);
+        return kind;
+    }
+
+    void OnValue(KeyKind kind, int nameStart, in Place place, int end)
+    {
+        var value = _text[place.Start..end];
+        if (place.Quote == 0 && Chars.StartsWithNoCase(value, "bearer"u8)) return;
+        // Somebody cut it short before us: "abc..[Redacted]".
+        if (end + 1 < _text.Length && _text[end] == '.' && _text[end + 1] is (byte)'.' or (byte)'[' || value.IndexOf(".."u8) > 0) return;
+        // The shell's working directory is called PWD.
+        if (value[0] == '/' && place.Quote == 0 && _text[nameStart..place.Start].IndexOf("PWD"u8) >= 0) return;
+        var rule = Decide(kind, value, place.Quote != 0);
+        if (rule < 0 || place.Separator == ',' && rule != RedactionRules.Password && Look.At(value).Digits == 0) return;
+        if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
+        Hit(rule, place.Start, end);
+        if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
+    }
+
+    /// <summary>Which rule, if any, wants <paramref name="value"/> of a key of this <paramref name="kind"/>; -1 when none.</summary>
+    internal static int Decide(KeyKind kind, ReadOnlySpan<byte> value, bool quoted)
+    {
+        if (value.Length < 2 || Placeholders.IsReference(value)) return -1;
+        if ((kind & KeyKind.About) != KeyKind.None) return -1;
+        if ((kind & KeyKind.Password) != KeyKind.None)
+            return (kind & KeyKind.Id) == KeyKind.None && (quoted || !Code(value)) && value.Length >= (quoted ? 4 : 3) ? RedactionRules.Password : -1;
+        if (!quoted && Code(value) || Placeholders.IsPartlyMasked(value)) return -1;
+        if (value.StartsWith("base64:"u8)) value = value[7..];
+        var look = Look.At(value);
+        if ((kind & KeyKind.Vendor) != KeyKind.None && value.Length == 17 && value[8] == ':' && Chars.RunEnd(value, 0, Ch.Hex) == 8 && Chars.RunEnd(value, 9, Ch.Hex) == 17) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Secret) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && SecretLook(look, quoted, (kind & KeyKind.Vendor) != KeyKind.None))
+            return RedactionRules.Secret;
+        if ((kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, (kind & ~KeyKind.Vendor) != KeyKind.None)) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Key) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
+            return RedactionRules.Secret;
+        return -1;
+    }
+
+    static bool SecretLook(in Look look, bool quoted, bool vendor)
+    {
+        if (look.Length < 6 || look.Spaces > 0) return false;
+        if (look.Digits > 0 && look.Letters > 0) return look.Length >= 8 ? look.Entropy >= 2.2 : quoted && look.Entropy >= 2.5;
+        if (look.Letters == 0) return look.Digits >= (vendor ? 12 : 16) && look.Others == 0 && look.Distinct > 3;
+        if (look.Others > 0 && look.Others < 6 && quoted) return look.Entropy >= 2.8;
+        return look.Length >= 16 && look.Entropy >= 3.2 && (look.Upper > 1 && look.Lower > 1 || look.Length >= 20) && look.Dashes + look.Dots <= 2
+            || quoted && look.Dashes <= 1 && look.Entropy >= 2.8 && look.Length >= 10 && look.Dots + look.Slashes == 0 && (look.Upper == 0 || look.Lower == 0);
+    }
+
+    static bool Uuid(ReadOnlySpan<byte> value) => value.Length == 36 && value[8] == '-' && value[13] == '-' && value[18] == '-' && value[23] == '-';
+
+    static bool VendorLook(in Look look, bool more)
+    {
+        if (look.Spaces > 0 || look.Dots > 3) return false;
+        if (look.Digits > 0 && look.Letters > 0)
+            return look.Length >= (more ? 10 : 16) && look.Entropy >= (more ? 2.8 : 3.0) && look.Slashes <= 2 && look.Others <= 4;
+        if (more && look.Letters == 0) return look.Digits >= 20 && look.Others == 0;
+        return more && look.Length >= 20 && look.Entropy >= 3.3 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
+    }
+
+    /// <summary>An expression of a program and not a literal: a call, a member, a path of names.</summary>
+    static bool Code(ReadOnlySpan<byte> value)
+    {
+        if (value[0] is (byte)'(' or (byte)'{' or (byte)'[' or (byte)'*' || (value[0] is (byte)'&' or (byte)'@' or (byte)'/' && value.Length < 5)) return true;
+        var i = 0;
+        if (!Chars.Is(value[0], Ch.Letter | Ch.Under)) return false;
+        var dots = 0;
+        for (; i < value.Length; i++)
+        {
+            var c = value[i];
+            if (Chars.Is(c, Ch.Name)) continue;
+            if (c == '.' && i + 1 < value.Length && Chars.Is(value[i + 1], Ch.Letter | Ch.Under)) dots++;
+            else if (c is (byte)'(' or (byte)'[') return i > 1;
+            else if (c == '-' && i + 1 < value.Length && value[i + 1] == '>') return true;
+            else if (c == ':' && i + 1 < value.Length && value[i + 1] == ':') return true;
+            else return false;
+        }
+        return dots > 0 && Look.At(value) is var look && (look.Digits == 0 || look.Digits * 5 < look.Length && look.Entropy < 4.2);
+    }
+
+    /// <summary>Finds the value that belongs to a name that ends at <paramref name="end"/>.</summary>
+    readonly bool TryPlace(int end, bool tag, out Place place)
+    {
+        place = default;
+        var text = _text;
+        var p = end;
+        var enclosed = false;
+        for (; p < text.Length && p < end + 8 && (Chars.Is(text[p], Ch.Quote) || text[p] is (byte)']' or (byte)'\\' or (byte)')'); p++) enclosed = true;
+        var spaced = p;
+        while (p < text.Length && p < spaced + 24 && text[p] is (byte)' ' or (byte)'\t') p++;
+        if (p >= text.Length) return false;
+        if (p > spaced && !enclosed) p = SkipType(p);
+        if (text[p] is (byte)'.' or (byte)'+' && p + 1 < text.Length && text[p + 1] == '=') p++;
+        var separator = Sign(p, out var q);
+        if (separator == 0 && q > p) return false;
+        if (separator == 0) separator = OtherSign(p, end, enclosed, p > spaced, tag, ref q);
+        if (separator == 0)
+        {
+            if (p == spaced || enclosed) return false;
+            separator = (byte)' ';
+        }
+        return Opened(q, separator, enclosed, out place);
+    }
+
+    // = : := => == || >= ?= and the like; 0 (and q behind it) for a sign that separates nothing.
+    readonly byte Sign(int p, out int q)
+    {
+        var text = _text;
+        byte separator = 0;
+        q = p;
+        for (; q < text.Length && q < p + 4 && text[q] is (byte)'=' or (byte)':' or (byte)'>' or (byte)'|' or (byte)'?' or (byte)'!' or (byte)'~' or (byte)'<'; q++)
+        {
+            if (separator is 0 or (byte)'|' or (byte)'?' or (byte)'!') separator = text[q];
+        }
+        return separator is (byte)'<' or (byte)'~' or (byte)'!' or (byte)'?' && q == p + 1 ? (byte)0 : separator;
+    }
+
+    // PASSWORD('x'), ("key", "value"), key="k" value="v", <key attribute="a">value
+    readonly byte OtherSign(int p, int end, bool enclosed, bool spaced, bool tag, ref int q)
+    {
+        var text = _text;
+        if (text[p] == '(' && p + 1 < text.Length && Chars.Is(text[p + 1], Ch.Quote) && end >= 8 && Chars.StartsWithNoCase(text[(end - 8)..end], "password"u8))
+        {
+            q = p + 1;
+            return (byte)'=';
+        }
+        if (text[p] == ',' && enclosed)
+        {
+            q = p + 1;
+            return (byte)',';
+        }
+        if (enclosed && spaced && Chars.StartsWithNoCase(text[p..], "value="u8))
+        {
+            q = p + 6;
+            return (byte)'=';
+        }
+        if (tag && spaced && text[p..Math.Min(text.Length, p + 80)].IndexOf((byte)'>') is > 0 and var close)
+        {
+            q = p + close + 1;
+            return (byte)'>';
+        }
+        return 0;
+    }
+
+    // "var x string = …": the name of a type between.
+    readonly int SkipType(int p)
+    {
+        var word = Chars.RunEnd(_text, p, Ch.Letter);
+        if (word == p || word - p > 12) return p;
+        var next = word;
+        while (next < _text.Length && next < word + 4 && _text[next] == ' ') next++;
+        return next > word && next + 1 < _text.Length && _text[next] == '=' && _text[next + 1] is (byte)' ' or (byte)'"' or (byte)'\'' ? next : p;
+    }
+
+    // Skips space and what opens a value: quotes, also escaped ones, an opening parenthesis before a quote.
+    readonly bool Opened(int p, byte separator, bool enclosed, out Place place)
+    {
+        var text = _text;
+        byte quote = 0;
+        var limit = Math.Min(text.Length, p + 40);
+        for (; p < limit; p++)
+        {
+            var c = text[p];
+            if (c is (byte)'"' or (byte)'\'' or (byte)'`') quote = c;
+            else if (c == '\\' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'' or (byte)'\\') continue;
+            else if (c is (byte)' ' or (byte)'\t' && quote == 0) continue;
+            else if (c is (byte)'\r' or (byte)'\n' && quote == 0 && (separator == '>' || separator == ':' && enclosed)) continue;
+            else break;
+            if (quote != 0 && p + 1 < text.Length && text[p + 1] == quote)
+            {
+                // Two quotes are an empty value, three open a longer one.
+                if (p + 2 >= text.Length || text[p + 2] != quote)
+                {
+                    place = default;
+                    return false;
+                }
+                p += 2;
+            }
+            if (quote != 0 && (p + 1 >= limit || text[p + 1] is not ((byte)'"' or (byte)'\'' or (byte)'\\'))) { p++; break; }
+        }
+        place = new Place { Start = p, Quote = quote, Separator = separator, Enclosed = enclosed };
+        return p < text.Length && !(quote == 0 && text[p] is (byte)'\r' or (byte)'\n');
+    }
+
+    readonly int ValueEnd(in Place place, KeyKind kind)
+    {
+        var text = _text;
+        var limit = Math.Min(text.Length, place.Start + ValueMax);
+        if (place.Quote != 0)
+        {
+            for (var i = place.Start; i < limit; i++)
+            {
+                if (text[i] == place.Quote)
+                    return i > place.Start && text[i - 1] == '\\' ? BeforeBackslashes(i, place.Start) : i;
+                if (text[i] == '\n') break;
+            }
+        }
+        return BareEnd(place, kind, limit);
+    }
+
+    // The closing quote is escaped where the opening one was.
+    readonly int BeforeBackslashes(int i, int floor)
+    {
+        while (i > floor && _text[i - 1] == '\\') i--;
+        return i;
+    }
+
+    readonly int BareEnd(in Place place, KeyKind kind, int limit)
+    {
+        var text = _text;
+        var i = place.Start;
+        for (; i < limit; i++)
+        {
+            var c = text[i];
+            if (c <= ' ' || Chars.Is(c, Ch.Quote) && (kind & KeyKind.Password) == KeyKind.None || c == '"') break;
+            if (c is (byte)';' or (byte)'&' && NextIsName(i + 1)) break;
+            if (c == '<' && i + 1 < limit && (text[i + 1] == '/' || Chars.Is(text[i + 1], Ch.Letter))) break;
+            if (c == '>' && (kind & KeyKind.Password) == KeyKind.None) break;
+            if (c == '\\' && i + 1 < limit && text[i + 1] is (byte)'n' or (byte)'r' or (byte)'t' or (byte)'"' or (byte)'\'' or (byte)'\\') break;
+            if (c is (byte)',' && (i + 1 >= limit || text[i + 1] <= ' ' || NextIsName(i + 1) || Chars.Is(text[i + 1], Ch.Quote))) break;
+            if (c == '[' && Placeholders.StartsWithMarker(text[i..])) break;
+        }
+        var shortened = i;
+        while (shortened > place.Start && text[shortened - 1] is (byte)')' or (byte)'}' or (byte)']' or (byte)',' or (byte)';' or (byte)'\'' or (byte)'`') shortened--;
+        if (shortened < i && text[place.Start..shortened].IndexOfAny((byte)'(', (byte)'{', (byte)'[') >= 0) return i;
+        if (shortened > place.Start + 4 && text[shortened - 1] == '.' && i == shortened) shortened--;
+        return shortened;
+    }
+
+    // After ; & or , comes the next pair, so the value ends here.
+    readonly bool NextIsName(int i)
+    {
+        if (i >= _text.Length || _text[i] <= ' ') return true;
+        var end = Chars.RunEnd(_text, i, Ch.Dotted);
+        while (end < _text.Length && end < i + 40 && (_text[end] == ' ' || Chars.Is(_text[end], Ch.Token))) end++;
+        return end > i && end < _text.Length && _text[end] is (byte)'=' or (byte)':' || end == i && Chars.Is(_text[i], Ch.Quote);
+    }
+
+    /// <summary>Headers whose value runs to the end of the line. True when it was one.</summary>
+    bool OnHeader(ReadOnlySpan<byte> name, in Place place)
+    {
+        var cookie = name.Length is 6 or 10 && Chars.StartsWithNoCase(name[^6..], "cookie"u8);
+        var authorization = name.Length is 13 or 19 && Chars.StartsWithNoCase(name[^13..], "authorization"u8);
+        if (!cookie && !authorization) return false;
+        var line = _text[place.Start..];
+        var stop = line.IndexOfAny((byte)'\n', (byte)'\r', (byte)'"');
+        if (place.Quote is not (0 or (byte)'"')) stop = line.IndexOfAny((byte)'\n', (byte)'\r', place.Quote);
+        var end = stop < 0 ? line.Length : stop;
+        if (stop < 0 || line[stop] != '"')
+            if (line[..end].IndexOf((byte)'\'') is >= 0 and var tick) end = tick;
+        while (end > 0 && line[end - 1] is (byte)'\\' or (byte)' ') end--;
+        var value = line[..end];
+        if (value.Length < 4 || Placeholders.IsReference(value)) return value.Length >= 4;
+        if (cookie) return value.IndexOf((byte)'=') > 0 && Hit(RedactionRules.Cookie, place.Start, place.Start + end);
+        var space = value.IndexOf((byte)' ');
+        if (space is < 3 or > 18 || Chars.RunEnd(value, 0, Ch.Token) != space) return false;
+        var rest = value[(space + 1)..];
+        if (rest.Length < 4 || Placeholders.IsReference(rest)) return true;
+        var stopAt = rest.IndexOf((byte)' ');
+        if (stopAt > 0 && rest[..stopAt].IndexOfAny((byte)'=', (byte)',') < 0) rest = rest[..stopAt];
+        var from = place.Start + space + 1;
+        return Hit(RedactionRules.Authorization, from, from + rest.Length);
+    }
+
+    // "password x" with nothing but a space: only names that are the word itself.
+    static bool ProseName(ReadOnlySpan<byte> name)
+    {
+        if (name.Length is < 3 or > 40) return false;
+        var a = Chars.Lower(name[^1]);
+        var b = Chars.Lower(name[^2]);
+        return (a == 'd' && b is (byte)'r' or (byte)'w') || (a == 's' && b == 's') || (a == 'e' && b is (byte)'d' or (byte)'s');
+    }
+
+    // Prose, netrc files and options of command lines put no sign between the word and the password.
+    bool ProseValue(int nameStart, in Place place, int end)
+    {
+        if (nameStart > 0 && _text[nameStart] == '-' && _text[nameStart - 1] <= ' ' || nameStart == 0 && _text[0] == '-')
+            return _text[place.Start] != '-';
+        var value = _text[place.Start..end];
+        if (place.Quote != 0) return value.IndexOf((byte)' ') < 0 && value.Length >= 4 && _text[place.Start..].Length > 0;
+        if (value.SequenceEqual("is"u8)) return OnProse(end);
+        if (value.SequenceEqual("for"u8) || value.SequenceEqual("of"u8)) return OnProse(end);
+        // netrc: "login NAME password VALUE"
+        var before = _text[Math.Max(0, nameStart - 80)..nameStart];
+        return before.IndexOf("login "u8) >= 0 && Chars.Is(value[0], Ch.Alnum) && value.Length >= 4;
+    }
+
+    // "the password is 'x'", 'password for the user "a" is "b"': the quoted word after "is".
+    bool OnProse(int from)
+    {
+        var line = _text[from..Math.Min(_text.Length, from + 80)];
+        if (line.IndexOf((byte)'\n') is >= 0 and var cut) line = line[..cut];
+        var at = _text[(from - 2)..from].SequenceEqual("is"u8) ? 0 : line.IndexOf(" is "u8) is >= 0 and var i ? i + 3 : -1;
+        if (at < 0) return false;
+        while (at < line.Length && line[at] is (byte)' ' or (byte)':') at++;
+        if (at >= line.Length || !Chars.Is(line[at], Ch.Quote)) return false;
+        var close = line[(at + 1)..].IndexOf(line[at]);
+        if (close < 3 || line.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
+        Hit(RedactionRules.Password, from + at + 1, from + at + 1 + close);
+        return false;
+    }
+}

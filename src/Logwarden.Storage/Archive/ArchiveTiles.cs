@@ -1,0 +1,84 @@
+using Logwarden.Proof.Tree;
+using Logwarden.Segments;
+
+namespace Logwarden.Archive;
+
+/// <summary>Tiles of one class as the archive holds them.</summary>
+sealed class ArchiveTiles(IBlobStore store, string @class)
+{
+    /// <summary>
+    /// A tile's bytes. A partial tile that is not there (its prefix is not locked) is made again: from the full tiles below it, or, of level 0,
+    /// from the rows of the segments that <paramref name="seals"/> name.
+    /// </summary>
+    public TileSource Source(SealHistory seals, IReadOnlyDictionary<string, string> localFiles) => async (tile, cancel) =>
+    {
+        if (await Get(tile, cancel) is { } bytes) return bytes;
+        if (tile.IsFull) return null;
+        return tile.Level > 0 ? await FromBelow(tile, cancel) : await Rehash(tile.Index * Tile.FullWidth, tile.Width, seals, localFiles, cancel);
+    };
+
+    /// <summary>A tile's bytes; null when it is not there.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>?> Get(TileId tile, CancellationToken cancel)
+    {
+        var bytes = await store.ReadBytes(ArchiveLayout.TileOf(@class, tile), versionId: null, cancel);
+        return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
+    }
+
+    async ValueTask<ReadOnlyMemory<byte>?> FromBelow(TileId tile, CancellationToken cancel)
+    {
+        var hashes = new byte[tile.Width * TreeHash.Size];
+        for (var i = 0; i < tile.Width; i++)
+        {
+            if (await Get(new(tile.Level - 1, tile.Index * Tile.FullWidth + i, Tile.FullWidth), cancel) is not { } below) return null;
+            var root = new Frontier();
+            for (var at = 0; at + TreeHash.Size <= below.Length; at += TreeHash.Size) root.Append(new(below.Span.Slice(at, TreeHash.Size)));
+            root.Root().Bytes.CopyTo(hashes.AsSpan(i * TreeHash.Size));
+        }
+        return hashes;
+    }
+
+    async ValueTask<ReadOnlyMemory<byte>?> Rehash(
+        long first, int count, SealHistory seals, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel)
+    {
+        var hashes = new byte[count * TreeHash.Size];
+        var found = 0;
+        await foreach (var segment in seals.Segments(cancel))
+        {
+            if (!string.Equals(segment.Class, @class, StringComparison.Ordinal)) continue;
+            if (segment.FirstLeaf >= first + count) continue;
+            if (segment.FirstLeaf + segment.Rows <= first) break;
+            using var reader = await SegmentFiles.Open(store, segment, localFiles, cancel);
+            while (reader is not null && reader.Next())
+            {
+                if (reader.Leaf < first || reader.Leaf >= first + count) continue;
+                MerkleTree.Leaf(reader.Event).Bytes.CopyTo(hashes.AsSpan((int)(reader.Leaf - first) * TreeHash.Size));
+                found++;
+            }
+        }
+        return found == count ? hashes : (ReadOnlyMemory<byte>?)null;
+    }
+}
+
+/// <summary>Segment files, wherever they are.</summary>
+static class SegmentFiles
+{
+    /// <summary>Opens a segment, from a local file if there is one, else from the archive; null when it is nowhere.</summary>
+    public static async ValueTask<SegmentReader?> Open(
+        IBlobStore store, SealedSegment segment, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel)
+    {
+        if (localFiles.TryGetValue(segment.Path, out var path)) return SegmentReader.Open(path);
+        var scratch = Scratch();
+        if (await store.Read(segment.Path, versionId: null, scratch, cancel)) return SegmentReader.Open(scratch);
+        await scratch.DisposeAsync();
+        return null;
+    }
+
+    /// <summary>A file that is gone when it is closed.</summary>
+    public static FileStream Scratch() => new(Path.GetTempFileName(), new FileStreamOptions
+    {
+        Mode = FileMode.Create,
+        Access = FileAccess.ReadWrite,
+        Options = FileOptions.DeleteOnClose,
+        BufferSize = 0,
+    });
+}

@@ -1,0 +1,224 @@
+using System.Security.Cryptography;
+using System.Text;
+using Logwarden.Events;
+using Logwarden.Journal;
+using Logwarden.Proof.Notes;
+using Logwarden.Proof.Tree;
+using Logwarden.Segments;
+
+namespace Logwarden.Archive;
+
+/// <summary>
+/// Cuts the journal into seals and puts them into the archive. One per installation.
+/// <para>
+/// A seal takes the events of a journal range [from, to), where from is the to of the seal before. Events are grouped by class and UTC date of
+/// event time, sorted by event time, and get the next leaf indexes of their class. What is in memory is bounded: when it grows too
+/// large the largest group is cut into a segment, so a class and date may have several in one seal.
+/// </para>
+/// <para>
+/// <b>Invariants.</b> An object below a locked prefix is put once and never differs between two puts. A seal record names only objects that
+/// are in the archive when it is. Seal numbers, journal ranges and leaf indexes have no gaps. The live checkpoint is never newer than the newest
+/// seal. Local state never claims more than the archive has.
+/// </para>
+/// <para>
+/// <b>The steps</b>, and what a crash after each leaves:
+/// </para>
+/// <list type="number">
+/// <item>Segment files are written and synced in <c>state/sealing/</c>. <i>Crash:</i> nothing was promised; the folder is emptied and the
+/// range is sealed anew (perhaps a longer one).</item>
+/// <item>The plan (signed seal record and checkpoints) replaces <c>state/seal-plan.json</c>, durably. <i>Crash from here on:</i> the plan is carried
+/// out from step 3 by the same code; trees are brought to its state by hashing the rows of its segment files again.</item>
+/// <item>Segment files move to <c>hot/segments/…</c>, durably. <i>Crash:</i> those not moved yet are still in <c>state/sealing/</c>.</item>
+/// <item>Put, locked: segments, then full tiles, then checkpoints, then the seal record. <i>Crash:</i> a repeated put of the same bytes changes
+/// nothing. Until the record is there a verifier sees objects that no seal names, and says so.</item>
+/// <item>Put, unlocked: partial tiles, then live checkpoints. <i>Crash:</i> the live checkpoint is one seal behind the newest record; a verifier says so.</item>
+/// <item>The seal record replaces <c>state/sealed.note</c>, durably. <i>Crash:</i> recovery sees that the plan is done.</item>
+/// <item>The plan is deleted; partial tiles of the size before are deleted (a leftover one harms nobody).</item>
+/// </list>
+/// <para>If <c>state/</c> is lost, the newest seal in the archive is taken up. If the archive's newest seal is older than or other than
+/// <c>state/sealed.note</c>, the sealer refuses to go on: somebody rolled the archive back. Not thread-safe.</para>
+/// </summary>
+public sealed partial class Sealer : IDisposable
+{
+    readonly SealerOptions _options;
+    readonly IBlobStore _store;
+    readonly SigningKey _key;
+    readonly TimeProvider _time;
+    readonly EventMemory _memory = new();
+    readonly SegmentWriter _writer;
+    readonly Dictionary<string, TileWriter> _trees = new(StringComparer.Ordinal);
+    Seal? _last;
+    bool _isReady;
+
+    Sealer(SealerOptions options, IBlobStore store, SigningKey key, TimeProvider time)
+    {
+        (_options, _store, _key, _time) = (options, store, key, time);
+        _writer = new(options.CompressionLevel);
+    }
+
+    /// <summary>Offset behind the last sealed event: where the next seal begins.</summary>
+    public long SealedTo => _last?.Record.Header.To ?? 0;
+
+    /// <summary>The last seal; null before the first.</summary>
+    public Seal? Last => _last;
+
+    /// <summary>Opens the sealer of a data directory and carries out what a crash left undone.</summary>
+    /// <exception cref="ArchiveRolledBackException">The archive is not the one that was written.</exception>
+    /// <exception cref="IOException">The disk or the archive failed; open again later.</exception>
+    public static async ValueTask<Sealer> Open(
+        SealerOptions options, IBlobStore store, SigningKey key, TimeProvider time, CancellationToken cancel)
+    {
+        var sealer = new Sealer(options, store, key, time);
+        try
+        {
+            await sealer.Recover(cancel);
+            return sealer;
+        }
+        catch
+        {
+            sealer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Seals the events from <see cref="SealedTo"/> on.</summary>
+    /// <param name="events">Encoded events from offset <see cref="SealedTo"/> on, in order; read up to <paramref name="to"/> at most.</param>
+    /// <param name="to">Offset behind the last one.</param>
+    /// <param name="ledger">Ledger of the journal; goes into the seal when it is of exactly this offset.</param>
+    /// <param name="cancel">Gives up; what was begun is finished by the next call.</param>
+    /// <returns>The seal, which may end before <paramref name="to"/>; null when there was nothing to seal.</returns>
+    /// <exception cref="IOException">The disk or the archive failed. Calling again first finishes what was begun.</exception>
+    public async ValueTask<Seal?> SealEvents(IEnumerable<ReadOnlyMemory<byte>> events, long to, LedgerSnapshot? ledger, CancellationToken cancel)
+    {
+        if (!_isReady)
+        {
+            // The events belong behind what the interrupted seal took, which may have been finished only now.
+            var before = SealedTo;
+            await Recover(cancel);
+            if (SealedTo != before) return _last;
+        }
+        ArgumentOutOfRangeException.ThrowIfLessThan(to, SealedTo);
+        if (to == SealedTo) return null;
+        _isReady = false;
+        var plan = Stage(events, to, ledger, cancel);
+        var seal = await CarryOut(plan, cancel);
+        _isReady = true;
+        return seal;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _memory.Dispose();
+    }
+
+    async ValueTask Recover(CancellationToken cancel)
+    {
+        _isReady = false;
+        Directory.CreateDirectory(_options.StagingDirectory);
+        Directory.CreateDirectory(_options.HotDirectory);
+        var plan = File.Exists(_options.PlanPath) ? SealPlan.Parse(await File.ReadAllBytesAsync(_options.PlanPath, cancel)) : null;
+        var planned = plan is null ? null : Seal.TryOpen(Encoding.UTF8.GetBytes(plan.Note), [_key.Verifier], out _)
+            ?? throw new InvalidDataException($"{_options.PlanPath} is not a plan that this installation signed.");
+        _last = await Newest(planned?.Record.Header.Number, cancel);
+        await LoadTrees(cancel);
+        if (planned is not null && planned.Record.Header.Number == SealNumber)
+        {
+            await Replay(planned.Record, cancel);
+            await CarryOut(plan!, cancel);
+        }
+        else
+        {
+            if (planned is not null) _options.Step(SealStep.DeletePlan, () => Delete(_options.PlanPath));
+            await RefreshLive(cancel);
+        }
+        foreach (var file in Directory.GetFiles(_options.StagingDirectory)) File.Delete(file);
+        _isReady = true;
+    }
+
+    long SealNumber => _last is null ? 0 : _last.Record.Header.Number + 1;
+
+    // The newest finished seal, by the local state and by the archive. Only the archive may be ahead, and only where it continues what we
+    // know. A planned seal may be in the archive already; it is finished only when the local state says so.
+    async ValueTask<Seal?> Newest(long? planned, CancellationToken cancel)
+    {
+        Seal? seal = null;
+        if (File.Exists(_options.SealedPath))
+        {
+            var note = await File.ReadAllBytesAsync(_options.SealedPath, cancel);
+            seal = Seal.TryOpen(note, [_key.Verifier], out var reason) ?? throw new InvalidDataException($"{_options.SealedPath}: {reason}");
+            var theirs = await _store.ReadBytes(ArchiveLayout.Seal(seal.Record.Header.Number), versionId: null, cancel);
+            if (theirs is null || !theirs.AsSpan().SequenceEqual(note))
+            {
+                throw new ArchiveRolledBackException(
+                    $"{_store.Location}: {ArchiveLayout.Seal(seal.Record.Header.Number)} is not there as this installation wrote it. Run `logwarden verify`; seal nothing until it is clear why.");
+            }
+        }
+        for (var number = (seal?.Record.Header.Number ?? -1) + 1; number != planned; number++)
+        {
+            var key = ArchiveLayout.Seal(number);
+            if (await _store.ReadBytes(key, versionId: null, cancel) is not { } next) break;
+            var newer = Seal.TryOpen(next, [_key.Verifier], out var reason) ?? throw new ArchiveRolledBackException($"{_store.Location}: {key}: {reason}");
+            if (!string.Equals(newer.Record.Header.Previous, seal?.Sha256 ?? "", StringComparison.Ordinal))
+                throw new ArchiveRolledBackException($"{_store.Location}: {key} does not continue the seal before it");
+            seal = newer;
+        }
+        return seal;
+    }
+
+    async ValueTask LoadTrees(CancellationToken cancel)
+    {
+        _trees.Clear();
+        if (_last is null) return;
+        var history = new SealHistory(_store, [_key.Verifier], _last);
+        foreach (var tree in _last.Record.Trees)
+        {
+            var source = new ArchiveTiles(_store, tree.Class).Source(history, new Dictionary<string, string>(StringComparer.Ordinal));
+            _trees[tree.Class] = await TileWriter.Resume(tree.Size, RootOf(tree), source, cancel);
+        }
+    }
+
+    // Brings the trees from the last seal to the planned one, from the planned segment files.
+    async ValueTask Replay(SealRecord planned, CancellationToken cancel)
+    {
+        foreach (var segment in planned.Segments)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var path = File.Exists(Staged(segment)) ? Staged(segment) : Hot(segment);
+            await using (var file = File.OpenRead(path))
+            {
+                var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel));
+                if (!string.Equals(hash, segment.Sha256, StringComparison.Ordinal)) throw new InvalidDataException($"{path} is not the file that was planned.");
+            }
+            using var reader = SegmentReader.Open(path);
+            var tree = TreeOf(segment.Class);
+            while (reader.Next()) tree.Append(MerkleTree.Leaf(reader.Event));
+            if (reader.Error is { } error) throw new InvalidDataException($"{path}: {error}");
+        }
+        foreach (var tree in planned.Trees)
+        {
+            if (TreeOf(tree.Class).Size != tree.Size || TreeOf(tree.Class).Root() != RootOf(tree))
+                throw new InvalidDataException($"The planned segments of {tree.Class} do not give the planned tree.");
+        }
+    }
+
+    TileWriter TreeOf(string @class)
+    {
+        if (!_trees.TryGetValue(@class, out var tree)) _trees[@class] = tree = new();
+        return tree;
+    }
+
+    string Staged(SealedSegment segment) => Path.Combine(_options.StagingDirectory, segment.Path.Replace('/', '+'));
+
+    string Hot(SealedSegment segment) => Path.Combine(_options.HotDirectory, segment.Path);
+
+    static TreeHash RootOf(SealedTree tree) =>
+        TreeHash.TryParse(tree.Root, out var root) ? root : throw new InvalidDataException($"`{tree.Root}` is no root.");
+
+    static void Delete(string path)
+    {
+        File.Delete(path);
+        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Logwarden.Events;
+using Logwarden.Journal;
+using Logwarden.Proof.Tree;
+using Logwarden.Segments;
+
+namespace Logwarden.Archive;
+
+/// <summary>
+/// Groups the events of one seal by class and UTC date and cuts the groups into segment files in the staging folder. Within the memory bound
+/// a group is one segment; beyond it the largest group is cut first. Leaf indexes are given in the order of cutting, and the
+/// leaves go into the class's tree as they are cut.
+/// </summary>
+sealed class SegmentCutter(
+    SealerOptions options, EventMemory memory, SegmentWriter writer, Func<string, TileWriter> treeOf, DateTimeOffset now) : IDisposable
+{
+    static readonly TimeSpan LockMin = TimeSpan.FromDays(1);
+
+    readonly Dictionary<(string Class, int Day), EventBuffer> _groups = [];
+    readonly List<(byte[] Utf8, string Text)> _classes = [];
+    readonly List<SealedSegment> _segments = [];
+    (string Class, int Day) _lastKey;
+    EventBuffer? _lastGroup;
+
+    /// <summary>Segments cut so far and groups that will become one at the end.</summary>
+    public int Count => _segments.Count + _groups.Count;
+
+    /// <summary>Takes one event.</summary>
+    /// <exception cref="InvalidDataException">It is none, or not that of <paramref name="offset"/>.</exception>
+    public void Take(ReadOnlySpan<byte> encoded, long offset)
+    {
+        if (!EventEncoding.TryRead(encoded, out var e)) throw new InvalidDataException($"What the journal holds at offset {offset} is no event.");
+        if (e.Offset != offset) throw new InvalidDataException($"The journal holds offset {e.Offset} at {offset}.");
+        GroupOf(ClassOf(e.Class), DayOf(e.TimeMicros)).Add(encoded, e.TimeMicros, e.Offset);
+        while (memory.InUse > options.MemoryBytesMax) CutLargest();
+    }
+
+    /// <summary>Cuts what is left, by class and date.</summary>
+    public IReadOnlyList<SealedSegment> Finish()
+    {
+        foreach (var key in _groups.Keys.OrderBy(key => key.Class, StringComparer.Ordinal).ThenBy(key => key.Day).ToArray()) Cut(key);
+        return _segments;
+    }
+
+    public void Dispose()
+    {
+        foreach (var group in _groups.Values) group.Dispose();
+        _groups.Clear();
+    }
+
+    EventBuffer GroupOf(string @class, int day)
+    {
+        if (_lastGroup is not null && _lastKey.Day == day && ReferenceEquals(_lastKey.Class, @class)) return _lastGroup;
+        ref var group = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, (@class, day), out _);
+        group ??= new(memory);
+        (_lastKey, _lastGroup) = ((@class, day), group);
+        return group;
+    }
+
+    // A handful of classes: comparing bytes is quicker than making a string to look up.
+    string ClassOf(ReadOnlySpan<byte> utf8)
+    {
+        foreach (var (known, text) in _classes)
+            if (utf8.SequenceEqual(known)) return text;
+        var fresh = Encoding.UTF8.GetString(utf8);
+        BlobKey.Check(fresh);
+        if (fresh.Contains('/', StringComparison.Ordinal)) throw new InvalidDataException($"`{fresh}` is no class.");
+        _classes.Add((utf8.ToArray(), fresh));
+        return fresh;
+    }
+
+    void CutLargest()
+    {
+        var largest = default((string, int));
+        var bytes = -1L;
+        foreach (var (key, group) in _groups)
+            if (group.Bytes > bytes) (largest, bytes) = (key, group.Bytes);
+        Cut(largest);
+    }
+
+    void Cut((string Class, int Day) key)
+    {
+        var group = _groups[key];
+        var tree = treeOf(key.Class);
+        group.Sort();
+        var firstLeaf = tree.Size;
+        var path = SegmentSchema.PathOf(key.Class, DateOnly.FromDayNumber(key.Day), firstLeaf, group.Count);
+        var staged = Path.Combine(options.StagingDirectory, path.Replace('/', '+'));
+        SegmentFile file = null!;
+        options.Step(SealStep.StageSegment, () =>
+        {
+            File.Delete(staged);
+            file = writer.Write(staged, group, firstLeaf);
+        });
+        for (var i = 0; i < group.Count; i++) tree.Append(new(SHA256.HashData(group.LeafInput(i))));
+        var protection = options.Retention(key.Class, TimeOf(file.MaxTimeMicros));
+        // A lock in the past is refused by every store. Old events that come late are kept at least that long.
+        var until = protection.RetainUntil > now + LockMin ? protection.RetainUntil : now + LockMin;
+        protection = new(protection.Mode, until, protection.LegalHold);
+        _segments.Add(new(
+            path, key.Class, Convert.ToHexStringLower(file.Sha256.Span), file.Bytes, file.Rows, firstLeaf, file.MinTimeMicros, file.MaxTimeMicros,
+            protection.RetainUntil.UtcDateTime, protection.Mode, protection.LegalHold));
+        group.Dispose();
+        _groups.Remove(key);
+        _lastGroup = null;
+    }
+
+    /// <summary>Day number (<see cref="DateOnly.DayNumber"/>) of a time; a time beyond the calendar falls on its first or last day.</summary>
+    internal static int DayOf(long timeMicros) => DateOnly.FromDateTime(TimeOf(timeMicros).UtcDateTime).DayNumber;
+
+    internal static DateTimeOffset TimeOf(long timeMicros) =>
+        timeMicros < EarliestMicros ? DateTimeOffset.MinValue
+        : timeMicros > LatestMicros ? DateTimeOffset.MaxValue
+        : DateTimeOffset.UnixEpoch.AddTicks(timeMicros * TimeSpan.TicksPerMicrosecond);
+
+    static readonly long EarliestMicros = (DateTimeOffset.MinValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    static readonly long LatestMicros = (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+}

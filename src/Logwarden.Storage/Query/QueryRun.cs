@@ -1,0 +1,75 @@
+using System.Data;
+using DuckDB.NET.Data;
+using DuckDB.NET.Native;
+using Logwarden.Hot;
+
+namespace Logwarden.Query;
+
+/// <summary>Runs statements of one query on one snapshot, until it is cancelled or its time is over.</summary>
+sealed class QueryRun : IDisposable
+{
+    readonly HotSnapshot _snapshot;
+    readonly TimeProvider _time;
+    readonly TimeSpan _timeMax;
+    readonly long _start;
+    readonly CancellationToken _asked;
+    readonly CancellationTokenSource _clock;
+    readonly CancellationTokenSource _both;
+
+    public QueryRun(HotSnapshot snapshot, QueryLimits limits, TimeProvider time, CancellationToken cancel)
+    {
+        (_snapshot, _time, _timeMax, _asked) = (snapshot, time, limits.TimeMax, cancel);
+        _start = time.GetTimestamp();
+        _clock = new(limits.TimeMax, time);
+        _both = CancellationTokenSource.CreateLinkedTokenSource(_clock.Token, cancel);
+    }
+
+    public HotSnapshot Snapshot => _snapshot;
+
+    public TimeSpan Elapsed => _time.GetElapsedTime(_start);
+
+    /// <summary>Runs a statement and hands each row to <paramref name="take"/>, until that returns false.</summary>
+    /// <exception cref="QueryRefusedException">The statement is wrong, or reached a bound.</exception>
+    public void Read(string sql, IReadOnlyList<object> parameters, Action<DuckDBDataReader>? begin, Func<DuckDBDataReader, bool> take)
+    {
+        _asked.ThrowIfCancellationRequested();
+        using var command = _snapshot.Connection.CreateCommand();
+        command.CommandText = sql;
+        command.UseStreamingMode = true;
+        foreach (var value in parameters) command.Parameters.Add(new DuckDBParameter(value));
+        using var registration = _both.Token.Register(command.Cancel);
+        try
+        {
+            if (_clock.IsCancellationRequested) throw TooLong(null);
+            using var reader = command.ExecuteReader();
+            begin?.Invoke(reader);
+            while (reader.Read())
+            {
+                if (!take(reader)) return;
+                if (_both.IsCancellationRequested) break;
+            }
+        }
+        catch (Exception failed) when (failed is DuckDBException or OperationCanceledException && _both.IsCancellationRequested)
+        {
+            if (!_asked.IsCancellationRequested) throw TooLong(failed);
+        }
+        catch (DuckDBException refused) when (refused.ErrorType != DuckDBErrorType.Io)
+        {
+            throw new QueryRefusedException(refused.Message, refused);
+        }
+        _asked.ThrowIfCancellationRequested();
+        if (_clock.IsCancellationRequested) throw TooLong(null);
+    }
+
+    public void Dispose()
+    {
+        _both.Dispose();
+        _clock.Dispose();
+    }
+
+    QueryRefusedException TooLong(Exception? cause)
+    {
+        var message = $"The query took longer than {_timeMax.TotalSeconds:0.#} s and was stopped. Narrow its times or its filter.";
+        return cause is null ? new(message) : new(message, cause);
+    }
+}

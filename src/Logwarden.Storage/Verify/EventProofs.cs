@@ -1,0 +1,94 @@
+using System.Text;
+using Logwarden.Archive;
+using Logwarden.Events;
+using Logwarden.Proof.Notes;
+using Logwarden.Proof.Tree;
+using Logwarden.Segments;
+
+namespace Logwarden.Verify;
+
+/// <summary>A proof that an event is in the archive.</summary>
+/// <param name="File">The tlog-proof; its extra data is the event in <see cref="EventEncoding"/>, so that the file can be checked by itself.</param>
+/// <param name="Class">Class of the event.</param>
+/// <param name="Segment">Segment that holds it.</param>
+/// <param name="Checkpoint">Checkpoint that it is proved against.</param>
+public sealed record EventProof(InclusionFile File, string Class, string Segment, Checkpoint Checkpoint);
+
+/// <summary>What a proof file proves.</summary>
+/// <param name="IsValid">Whether the event in it is in the log of its class.</param>
+/// <param name="Reason">Why not.</param>
+/// <param name="Event">The event in <see cref="EventEncoding"/>; means nothing when the proof is not valid.</param>
+/// <param name="Index">Its leaf index.</param>
+/// <param name="Checkpoint">Checkpoint that it is proved against; null when the proof is not valid.</param>
+public sealed record ProofVerdict(bool IsValid, string Reason, ReadOnlyMemory<byte> Event, long Index, Checkpoint? Checkpoint);
+
+/// <summary>Makes proofs for single events from an archive, and checks them without one.</summary>
+/// <param name="store">The archive; only read.</param>
+/// <param name="keys">Keys that are trusted to sign it.</param>
+/// <param name="hotDirectory">Where the same segments may lie on local disk; null when nowhere.</param>
+public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> keys, string? hotDirectory)
+{
+    /// <summary>Makes the proof for the newest event that has this id.</summary>
+    /// <returns>Null when no sealed event has it.</returns>
+    /// <exception cref="ArchiveRolledBackException">The seals are not a chain: verify the archive.</exception>
+    /// <exception cref="TileException">Tiles are missing or wrong: verify the archive.</exception>
+    public async ValueTask<EventProof?> Build(string eventId, CancellationToken cancel)
+    {
+        var history = new SealHistory(store, keys, await Newest(cancel));
+        var id = Encoding.UTF8.GetBytes(eventId);
+        await foreach (var segment in history.Segments(cancel))
+        {
+            if (await Find(segment, id, cancel) is { } found) return await Prove(found.Event, found.Leaf, segment, history, cancel);
+        }
+        return null;
+    }
+
+    /// <summary>Checks a proof file. Never throws, whatever the bytes.</summary>
+    /// <param name="file">The file's bytes.</param>
+    /// <param name="keys">Keys that are trusted to sign the log.</param>
+    public static ProofVerdict Check(ReadOnlySpan<byte> file, IReadOnlyList<VerifierKey> keys)
+    {
+        if (!InclusionFile.TryParse(file, out var proof, out var reason)) return new(false, reason, default, 0, null);
+        if (proof.Extra is not { } encoded) return new(false, "the event is not in the file", default, proof.Index, null);
+        if (!EventEncoding.TryRead(encoded.Span, out var e)) return new(false, "what is in the file is no event", default, proof.Index, null);
+        if (!proof.Verify(MerkleTree.Leaf(encoded.Span), keys, origin: null, out var checkpoint, out reason)) return new(false, reason, encoded, proof.Index, null);
+        var @class = Encoding.UTF8.GetString(e.Class);
+        return checkpoint.Origin.EndsWith("/" + @class, StringComparison.Ordinal)
+            ? new(true, "", encoded, proof.Index, checkpoint)
+            : new(false, $"the event is of class {@class}, the log is {checkpoint.Origin}", encoded, proof.Index, null);
+    }
+
+    async ValueTask<EventProof> Prove(byte[] encoded, long leaf, SealedSegment segment, SealHistory history, CancellationToken cancel)
+    {
+        var newest = history.Newest!.Record;
+        var key = ArchiveLayout.Checkpoint(segment.Class, newest.Tree(segment.Class).Size);
+        var note = await store.ReadBytes(key, null, cancel) ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is missing");
+        if (!Checkpoint.TryOpen(note, keys, ArchiveLayout.Origin(newest.Header.Origin, segment.Class), out var checkpoint, out var reason))
+            throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
+        var local = new Dictionary<string, string>(StringComparer.Ordinal);
+        var tree = new TileTree(checkpoint.Size, new ArchiveTiles(store, segment.Class).Source(history, local));
+        var hashes = await tree.InclusionProof(leaf, cancel);
+        if (!MerkleProof.VerifyInclusion(leaf, checkpoint.Size, MerkleTree.Leaf(encoded), hashes, checkpoint.Root))
+            throw new TileException($"The tiles of {segment.Class} do not lead from leaf {leaf} to the signed root.");
+        return new(new() { Index = leaf, Hashes = hashes, Checkpoint = note, Extra = encoded }, segment.Class, segment.Path, checkpoint);
+    }
+
+    async ValueTask<(byte[] Event, long Leaf)?> Find(SealedSegment segment, byte[] id, CancellationToken cancel)
+    {
+        var local = hotDirectory is null ? null : Path.Combine(hotDirectory, segment.Path);
+        var files = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (local is not null && File.Exists(local)) files[segment.Path] = local;
+        using var reader = await SegmentFiles.Open(store, segment, files, cancel);
+        return reader is not null && reader.Find(id) ? (reader.Event.ToArray(), reader.Leaf) : null;
+    }
+
+    async ValueTask<Seal?> Newest(CancellationToken cancel)
+    {
+        long? number = null;
+        await foreach (var version in store.List(ArchiveLayout.Seals, cancel)) number = ArchiveLayout.SealNumber(version.Key) ?? number;
+        if (number is null) return null;
+        var key = ArchiveLayout.Seal(number.Value);
+        var note = await store.ReadBytes(key, null, cancel) ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is missing");
+        return Seal.TryOpen(note, keys, out var reason) ?? throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
+    }
+}

@@ -1,0 +1,164 @@
+using System.Security.Cryptography;
+using System.Text;
+using Logwarden.Archive;
+using Logwarden.Events;
+using Logwarden.Proof.Tree;
+using Logwarden.Segments;
+
+namespace Logwarden.Verify;
+
+/// <summary>
+/// Reads the segments of a seal: hash of the file, every leaf, every offset. A segment that is not what was sealed is compared row by row with
+/// the hashes in the stored tiles, so that the rows are named; the tree then goes on with the stored hashes.
+/// </summary>
+sealed class SegmentCheck(
+    VersionedReader reader, VerifyState state, Func<string, string?> pathOfHash, OffsetLedger offsets, DateTimeOffset now, Action<string> progress)
+{
+    const int RowsNamedMax = 20;
+
+    public async ValueTask Check(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    {
+        progress(segment.Path);
+        if (segment.FirstLeaf != tree.Size && !tree.IsLost) await Align(segment, tree, sealedSize, cancel);
+        if (tree.Size > segment.FirstLeaf) return;
+        await using var file = await reader.Fetch(segment.Path, SegmentFiles.Scratch, stream => Hash(stream) == segment.Sha256, cancel);
+        if (file is null)
+        {
+            await Absent(segment, tree, sealedSize, cancel);
+            return;
+        }
+        state.Segments++;
+        state.Bytes += file.Content.Length;
+        await reader.CheckLock(segment.Path, file.Right.Count > 0 ? file.Right : [null], segment.Mode, segment.RetainUntil, now, cancel);
+        if (file.IsRight) ReadRows(segment, file.Content, tree);
+        else await Diagnose(segment, file.Content, tree, sealedSize, cancel);
+        // Whatever the rows gave, the tree goes on behind the segment.
+        await tree.FillTo(segment.FirstLeaf + segment.Rows, sealedSize, cancel);
+    }
+
+    // Leaves between the last segment and this one: those of a seal that is missing, or a contradiction in a signed record.
+    async ValueTask Align(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    {
+        state.Add(FindingCode.LeafRange, segment.Path, $"It begins with leaf {segment.FirstLeaf}; the leaves before it end at {tree.Size}.",
+            "The segments of a seal that is missing lie between, or the records contradict each other. " + Advice.Investigate);
+        if (tree.Size < segment.FirstLeaf) await tree.FillTo(segment.FirstLeaf, sealedSize, cancel);
+    }
+
+    async ValueTask Absent(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    {
+        if (segment.RetainUntil <= now.UtcDateTime) state.SegmentsExpired++;
+        else state.Add(FindingCode.SegmentMissing, segment.Path, $"It is not there; {segment.Rows} events are gone.", Advice.Restore);
+        offsets.Unknown(segment.Rows);
+        await tree.FillTo(segment.FirstLeaf + segment.Rows, sealedSize, cancel);
+    }
+
+    void ReadRows(SealedSegment segment, Stream content, TreeCheck tree)
+    {
+        using var rows = SegmentReader.Open(content);
+        var classUtf8 = Encoding.UTF8.GetBytes(segment.Class);
+        var date = segment.Path.Split('/') is [.., var partition, _] ? partition : "";
+        var last = (Time: long.MinValue, Offset: long.MinValue);
+        while (rows.Next())
+        {
+            tree.Append(new(SHA256.HashData(rows.LeafInput)));
+            state.Events++;
+            if (!EventEncoding.TryRead(rows.Event, out var e)) continue;
+            offsets.Seen(segment, e.Offset, e.Source, rows.Row);
+            var wrong = rows.Leaf != segment.FirstLeaf + rows.Row ? $"It states leaf {rows.Leaf}."
+                : !e.Class.SequenceEqual(classUtf8) ? $"Its class is {Encoding.UTF8.GetString(e.Class)}."
+                : (e.TimeMicros, e.Offset).CompareTo(last) < 0 ? "It is earlier than the row before it."
+                : IsOfDay(e.TimeMicros, date) ? null : "Its time is of another date.";
+            if (wrong is not null) state.Add(FindingCode.RowMisplaced, segment.Path, $"Row {rows.Row}: {wrong}", Advice.Investigate, segment.FirstLeaf + rows.Row, e.Offset);
+            last = (e.TimeMicros, e.Offset);
+            if (rows.Row % 16_384 == 0) progress(segment.Path);
+        }
+        if (rows.Error is null && rows.Rows == segment.Rows) return;
+        // The bytes are those that were sealed: whoever sealed them wrote nonsense.
+        state.Add(FindingCode.SegmentChanged, segment.Path, $"Its bytes are those that were sealed, but it cannot be read: {rows.Error ?? $"{rows.Rows} rows instead of {segment.Rows}"}.", Advice.Investigate);
+        offsets.Unknown(Math.Max(0, segment.Rows - rows.Row - 1));
+    }
+
+    async ValueTask Diagnose(SealedSegment segment, Stream content, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    {
+        var (hash, bytes) = (Hash(content), content.Length);
+        content.Position = 0;
+        if (pathOfHash(hash) is { } other && other != segment.Path)
+        {
+            state.Add(FindingCode.SegmentSwapped, segment.Path, $"It holds the bytes of {other}.", Advice.Restore);
+            offsets.Unknown(segment.Rows);
+            return;
+        }
+        var rows = Leaves(content, out var error);
+        var sealedLeaves = new List<TreeHash?>(segment.Rows);
+        for (var i = 0; i < segment.Rows; i++) sealedLeaves.Add(await tree.StoredLeaf(segment.FirstLeaf + i, sealedSize, cancel));
+        var what = error is null
+            ? $"It has {bytes} bytes with SHA-256 {hash}; {segment.Bytes} bytes with {segment.Sha256} were sealed."
+            : $"Its bytes are not those that were sealed, and it can be read only up to row {rows.Count} of {segment.Rows}: {error}.";
+        state.Add(FindingCode.SegmentChanged, segment.Path, what, Advice.Restore);
+        Name(segment, rows, sealedLeaves, isWhole: error is null);
+    }
+
+    /// <summary>
+    /// Goes through what is there and what must be there side by side. Where they differ, the side that has more left is passed over: a few
+    /// rows taken out, put in or changed are found as such.
+    /// </summary>
+    void Name(SealedSegment segment, List<(TreeHash Leaf, long Offset, string Source)> rows, List<TreeHash?> sealedLeaves, bool isWhole)
+    {
+        var (row, leaf, named, lost) = (0, 0, 0, 0);
+        while (leaf < sealedLeaves.Count && (row < rows.Count || isWhole))
+        {
+            if (row < rows.Count && (sealedLeaves[leaf] is null || rows[row].Leaf == sealedLeaves[leaf]))
+            {
+                offsets.Seen(segment, rows[row].Offset, Encoding.UTF8.GetBytes(rows[row].Source), row);
+                (row, leaf) = (row + 1, leaf + 1);
+                continue;
+            }
+            var surplus = rows.Count - row - (sealedLeaves.Count - leaf);
+            var code = surplus > 0 ? FindingCode.RowAdded : surplus < 0 && isWhole ? FindingCode.RowMissing : FindingCode.RowChanged;
+            if (named++ < RowsNamedMax) Report(segment, code, row, leaf, row < rows.Count ? rows[row].Offset : null);
+            if (code != FindingCode.RowMissing) row++;
+            if (code == FindingCode.RowAdded) continue;
+            leaf++;
+            lost++;
+        }
+        for (; row < rows.Count && isWhole; row++)
+            if (named++ < RowsNamedMax) Report(segment, FindingCode.RowAdded, row, leaf, rows[row].Offset);
+        offsets.Unknown(lost + sealedLeaves.Count - leaf);
+        if (named > RowsNamedMax) state.Add(FindingCode.RowChanged, segment.Path, $"{named - RowsNamedMax} more rows are not as sealed.", Advice.Restore);
+    }
+
+    void Report(SealedSegment segment, FindingCode code, int row, int leaf, long? offset)
+    {
+        var (what, at) = code switch
+        {
+            FindingCode.RowMissing => ($"The event of leaf {segment.FirstLeaf + leaf} is not in it; it stood before row {row}.", (long?)segment.FirstLeaf + leaf),
+            FindingCode.RowAdded => ($"Row {row} is no event that was sealed.", null),
+            _ => ($"Row {row} is not the event that was sealed.", segment.FirstLeaf + leaf),
+        };
+        state.Add(code, segment.Path, what, Advice.Restore, at, code == FindingCode.RowMissing ? null : offset);
+    }
+
+    static List<(TreeHash Leaf, long Offset, string Source)> Leaves(Stream content, out string? error)
+    {
+        using var reader = SegmentReader.Open(content);
+        var leaves = new List<(TreeHash, long, string)>();
+        var source = "";
+        while (reader.Next())
+        {
+            EventEncoding.TryRead(reader.Event, out var e);
+            if (!Encoding.UTF8.GetBytes(source).AsSpan().SequenceEqual(e.Source)) source = Encoding.UTF8.GetString(e.Source);
+            leaves.Add((new(SHA256.HashData(reader.LeafInput)), e.Offset, source));
+        }
+        error = reader.Error;
+        return leaves;
+    }
+
+    static bool IsOfDay(long timeMicros, string partition) =>
+        partition == $"date={DateOnly.FromDayNumber(SegmentCutter.DayOf(timeMicros)):yyyy-MM-dd}";
+
+    static string Hash(Stream stream)
+    {
+        stream.Position = 0;
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}

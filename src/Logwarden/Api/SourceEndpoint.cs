@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Compression;
+using Logwarden.Flow;
+using Logwarden.Formats;
+using Logwarden.Hosting;
+using Logwarden.Journal;
+
+namespace Logwarden.Api;
+
+/// <summary>
+/// <c>POST /</c>: takes events the way Better Stack's ingest endpoint does (https://betterstack.com/docs/logs/http-rest-api/), so that its
+/// clients work by changing their host. 202 with an empty body once every event is on disk; 403 for a token that is not one of a source;
+/// 406 for a body in which no event could be read; 413 above the limits; 503 with Retry-After while the journal is full.
+/// </summary>
+sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEndpoint> log)
+{
+    const int PackedBytesMax = 10 * 1024 * 1024;
+    const int RawBytesMax = 20 * 1024 * 1024;
+
+    /// <summary>Adds the route.</summary>
+    public static void Map(IEndpointRouteBuilder routes) => routes
+        .MapPost("/", (HttpContext http, SourceEndpoint endpoint) => endpoint.TakeAsync(http))
+        .WithName("ingest")
+        .WithSummary("Takes events of one source: a JSON object, an array, or NDJSON; gzip and zstd.")
+        .WithTags("ingest");
+
+    async Task TakeAsync(HttpContext http)
+    {
+        if (installation.Sources.FindByToken(Bearer(http.Request)) is not { } source)
+        {
+            await AnswerAsync(http, StatusCodes.Status403Forbidden, "Unauthorized");
+            return;
+        }
+        var type = http.Request.ContentType ?? "application/json";
+        if (type.Contains("msgpack", StringComparison.OrdinalIgnoreCase))
+        {
+            await AnswerAsync(http, StatusCodes.Status415UnsupportedMediaType, "MessagePack is not taken here yet: send application/json or application/x-ndjson.");
+            return;
+        }
+        var body = await BodyAsync(http);
+        if (body is null) return;
+        try
+        {
+            await StoreAsync(http, source, body);
+        }
+        finally
+        {
+            body.Clear();
+        }
+    }
+
+    async Task StoreAsync(HttpContext http, SourceEntry source, PooledBytes body)
+    {
+        var route = installation.Route(source);
+        var worker = installation.Worker(route);
+        var batch = new AppendBatch { Source = source.Id };
+        var refused = 0;
+        var reader = new RecordReader(body.Memory, route.Format.Framing, RecordLimits.Default);
+        while (reader.Read(out var record))
+        {
+            worker.Add(record, "", batch);
+            if (batch.Entries[^1].Quarantine is not null) refused++;
+        }
+        try
+        {
+            if (batch.Entries.Count > 0) await installation.Journal.AppendAsync(batch, http.RequestAborted);
+        }
+        catch (JournalFullException full)
+        {
+            http.Response.Headers.RetryAfter = Math.Ceiling(full.RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+            await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "The journal is full: send again later.");
+            return;
+        }
+        catch (IOException broken)
+        {
+            LogBroken(source.Id, broken.Message);
+            await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "The journal can't be written: send again later.");
+            return;
+        }
+        if (refused > 0)
+        {
+            http.Response.Headers["X-Logwarden-Quarantined"] = refused.ToString(CultureInfo.InvariantCulture);
+            if (refused == batch.Entries.Count)
+            {
+                await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"Couldn't parse JSON content. {worker.LastRefusal?.Reason}");
+                return;
+            }
+        }
+        http.Response.StatusCode = StatusCodes.Status202Accepted;
+    }
+
+    /// <summary>The body, unpacked; null when it was refused and answered.</summary>
+    static async Task<PooledBytes?> BodyAsync(HttpContext http)
+    {
+        var packed = new PooledBytes(PackedBytesMax);
+        if (!await packed.ReadAsync(http.Request.Body, http.RequestAborted))
+        {
+            packed.Clear();
+            await AnswerAsync(http, StatusCodes.Status413PayloadTooLarge, "payload reached size limit");
+            return null;
+        }
+        var encoding = http.Request.Headers.ContentEncoding.ToString();
+        if (encoding.Length == 0 || string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase)) return packed;
+
+        var raw = new PooledBytes(RawBytesMax);
+        try
+        {
+            using Stream? unpack = encoding.ToUpperInvariant() switch
+            {
+                "GZIP" => new GZipStream(packed.Open(), CompressionMode.Decompress),
+                "ZSTD" => new ZstdSharp.DecompressionStream(packed.Open(), leaveOpen: false),
+                _ => null,
+            };
+            if (unpack is null)
+            {
+                await AnswerAsync(http, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding must be gzip, zstd or identity.");
+                raw.Clear();
+                return null;
+            }
+            if (await raw.ReadAsync(unpack, http.RequestAborted)) return raw;
+            await AnswerAsync(http, StatusCodes.Status413PayloadTooLarge, "payload reached size limit");
+        }
+        catch (Exception bad) when (bad is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
+        {
+            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"The body is not {encoding}.");
+        }
+        finally
+        {
+            packed.Clear();
+        }
+        raw.Clear();
+        return null;
+    }
+
+    static string Bearer(HttpRequest request)
+    {
+        var header = request.Headers.Authorization.ToString();
+        return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : "";
+    }
+
+    static async Task AnswerAsync(HttpContext http, int status, string text)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        await http.Response.WriteAsync(text, http.RequestAborted);
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "Events of source {Source} were not taken, the journal failed: {Reason}")]
+    partial void LogBroken(string source, string reason);
+}
+
+/// <summary>Bytes of a request in a pooled buffer, up to a limit. They are not redacted yet, so the buffer is wiped when it goes back.</summary>
+sealed class PooledBytes(int bytesMax)
+{
+    byte[] _buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
+    int _count;
+
+    /// <summary>What was read.</summary>
+    public ReadOnlyMemory<byte> Memory => _buffer.AsMemory(0, _count);
+
+    /// <summary>The same as a stream.</summary>
+    public Stream Open() => new MemoryStream(_buffer, 0, _count, writable: false);
+
+    /// <summary>Reads to the end.</summary>
+    /// <returns>False when there is more than the limit.</returns>
+    public async Task<bool> ReadAsync(Stream input, CancellationToken cancel)
+    {
+        while (true)
+        {
+            if (_count == _buffer.Length) Grow();
+            var read = await input.ReadAsync(_buffer.AsMemory(_count), cancel);
+            if (read == 0) return true;
+            _count += read;
+            if (_count > bytesMax) return false;
+        }
+    }
+
+    /// <summary>Wipes it and gives the buffer back.</summary>
+    public void Clear()
+    {
+        _buffer.AsSpan(0, _count).Clear();
+        ArrayPool<byte>.Shared.Return(_buffer);
+        (_buffer, _count) = ([], 0);
+    }
+
+    void Grow()
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+        _buffer.AsSpan(0, _count).CopyTo(larger);
+        _buffer.AsSpan(0, _count).Clear();
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+}

@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Text.Json;
+using Logwarden.Formats;
+using Logwarden.Hosting;
+
+namespace Logwarden.Commands;
+
+/// <summary><c>logwarden ingest</c>: files through the whole pipeline, into the archive.</summary>
+static class IngestCommand
+{
+    public static Command Create()
+    {
+        var files = Cli.Files();
+        var source = new Option<string>("--source") { Description = "Source that the files are from; one that is new is registered.", Required = true };
+        var format = new Option<string>("--format") { Description = "What they hold: " + FormatCatalog.Names + ".", Required = true };
+        var fields = SourceCommand.FieldMap();
+        var data = Cli.Data();
+        var archive = Cli.Archive();
+        var policy = Cli.Policy();
+        var json = Cli.Json();
+        var command = new Command(
+            "ingest",
+            "Takes files through the pipeline, then seals and archives what it took. It may be stopped and run again: nothing is stored twice.")
+        { files, source, format, fields, data, archive, policy, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            Cli.Format(parsed.GetRequiredValue(format));
+            var options = new InstallationOptions
+            {
+                Data = parsed.GetRequiredValue(data).FullName,
+                Archive = parsed.GetValue(archive),
+                Policy = parsed.GetValue(policy)?.FullName,
+            };
+            await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
+            var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields)));
+            return await RunAsync(installation, entry, parsed.GetRequiredValue(files), parsed.GetValue(json), cancel);
+        });
+        return command;
+    }
+
+    static SourceEntry Register(Installation installation, string id, string format, Dictionary<string, string> fields)
+    {
+        try
+        {
+            var (source, isNew) = installation.Sources.Ensure(id, format, fields);
+            if (isNew) Console.Error.WriteLine($"source '{id}' is new: registered with format {format}");
+            return source;
+        }
+        catch (ArgumentException wrong)
+        {
+            throw new CommandException(wrong.Message);
+        }
+    }
+
+    /// <summary>Takes the files in and seals, also when it is stopped on the way: what was taken is archived before it ends.</summary>
+    static async Task<int> RunAsync(Installation installation, SourceEntry source, string[] files, bool json, CancellationToken cancel)
+    {
+        var route = installation.Route(source);
+        var total = files.Where(file => !string.Equals(file, "-", StringComparison.Ordinal) && File.Exists(file)).Sum(file => new FileInfo(file).Length);
+        IngestResult? result = null;
+        using (var progress = new ProgressLine("ingest", total, TimeProvider.System))
+        {
+            var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
+            await using var sealing = new SealLoop(installation, SealOptions.ForIngest, TimeProvider.System);
+            try
+            {
+                result = await run.RunAsync(files, cancel);
+            }
+            catch (OperationCanceledException)
+            {
+                await Console.Error.WriteLineAsync("stopping: sealing what was taken in …");
+            }
+        }
+        await installation.SealAsync(CancellationToken.None);
+        if (result is null) return Cli.Interrupted;
+        Print(installation, result, json);
+        return Cli.Ok;
+    }
+
+    static void Print(Installation installation, IngestResult result, bool json)
+    {
+        if (json)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(new
+            {
+                records = result.Records,
+                stored = result.Stored,
+                duplicates = result.Duplicates,
+                quarantined = result.Quarantined,
+                bytes = result.Bytes,
+                sealed_to = installation.SealedTo,
+                archive = installation.ArchiveLocation,
+            }));
+            return;
+        }
+        Console.Out.WriteLine($"{Cli.Number(result.Records)} records: {Cli.Number(result.Stored)} stored, {Cli.Number(result.Duplicates)} stored before, {Cli.Number(result.Quarantined)} quarantined");
+        Console.Out.WriteLine($"sealed and archived in {installation.ArchiveLocation}");
+        if (result.Quarantined > 0)
+        {
+            Console.Error.WriteLine("see what was quarantined, and why: logwarden query '' --class quarantine --format json");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Logwarden.Hosting;
+using Logwarden.Policy;
+
+namespace Logwarden.Commands;
+
+/// <summary><c>logwarden policy check|show</c>.</summary>
+static class PolicyCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<FileInfo>("FILE") { Description = "Policy file." };
+        var json = Cli.Json();
+        var check = new Command("check", "Reports every error of a policy file with its line, column, what was expected and the nearest valid word. Exit code 0 only when there is none.") { file, json };
+        check.SetAction(parsed =>
+        {
+            var path = parsed.GetRequiredValue(file).FullName;
+            if (!File.Exists(path)) throw new CommandException($"there is no file {path}");
+            return PolicyCheck.Run(path, PolicyFile.RuleIds, Console.Out, parsed.GetValue(json));
+        });
+
+        var policy = Cli.Policy();
+        var data = Cli.Data();
+        var show = new Command("show", "Prints the policy that is in force, with every default filled in.") { policy, data, json };
+        show.SetAction(parsed =>
+        {
+            var loaded = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            if (parsed.GetValue(json)) Console.Out.WriteLine(PolicyJson.Print(loaded.Policy));
+            else PolicyPrinter.Print(loaded.Policy, Console.Out);
+            return Cli.Ok;
+        });
+        return new("policy", "Checks a policy file, or shows the policy in force.") { check, show };
+    }
+}

@@ -1,0 +1,143 @@
+using System.CommandLine;
+using System.Globalization;
+using Logwarden.Hosting;
+using Logwarden.Hot;
+using Logwarden.Query;
+
+namespace Logwarden.Commands;
+
+/// <summary><c>logwarden query</c>: search, counts and SQL over what is kept hot and what was just taken in.</summary>
+static class QueryCommand
+{
+    const int CliRowsMax = 10_000_000;
+
+    public static Command Create()
+    {
+        var filter = new Argument<string>("FILTER") { Description = "What events must match, such as 'user=ada* AND ip=10.0.0.0/8'; empty is all. See docs/query-language.md.", DefaultValueFactory = _ => "" };
+        var sql = new Option<string?>("--sql") { Description = "One SELECT over the view `events`, in place of a filter. See docs/query.md." };
+        var from = Instant("--from", "Events from this time on: 2026-11-25, 2026-11-25T01:02:03Z, or 90m, 24h, 7d before now.");
+        var to = Instant("--to", "Events before this time.");
+        var @class = new Option<string?>("--class") { Description = "Only this policy class. Quarantined records show only with --class quarantine." };
+        var source = new Option<string?>("--source") { Description = "Only this source." };
+        var limit = new Option<int>("--limit") { Description = "Most events, newest first.", DefaultValueFactory = _ => 100 };
+        var cursor = new Option<string?>("--cursor") { Description = "Go on where an earlier page ended: the cursor that it printed." };
+        var histogram = new Option<int>("--histogram") { Description = "Events over time in this many bars, in place of the events." };
+        var top = new Option<string?>("--top") { Description = "The most frequent values of this field, in place of the events." };
+        var format = new Option<string>("--format") { Description = "table, json (one line an event) or csv.", DefaultValueFactory = _ => "table" };
+        format.AcceptOnlyFromAmong("table", "json", "csv");
+        var json = new Option<bool>("--json") { Description = "The same as --format json." };
+        var data = Cli.Data();
+        var command = new Command("query", "Finds events, newest first.")
+            { filter, sql, from, to, @class, source, limit, cursor, histogram, top, format, json, data };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var folder = parsed.GetRequiredValue(data);
+            if (!Directory.Exists(folder.FullName)) throw new CommandException($"there is no installation in {folder.FullName}; name its folder with --data");
+            var how = parsed.GetValue(json) ? "json" : parsed.GetRequiredValue(format);
+            var asked = new Asked(parsed.GetValue(sql), new EventScope
+            {
+                Filter = parsed.GetRequiredValue(filter),
+                From = parsed.GetValue(from),
+                To = parsed.GetValue(to),
+                Class = parsed.GetValue(@class),
+                Source = parsed.GetValue(source),
+            }, parsed.GetValue(limit), parsed.GetValue(cursor), parsed.GetValue(histogram), parsed.GetValue(top), how);
+            Note(folder, asked);
+            using var engine = new QueryEngine(
+                new HotStoreOptions { DataDirectory = folder.FullName }, new QueryLimits { SqlRowsMax = CliRowsMax, TimeMax = TimeSpan.FromMinutes(10) }, TimeProvider.System);
+            try
+            {
+                await RunAsync(engine, asked, cancel);
+                return Cli.Ok;
+            }
+            catch (QueryRefusedException refused)
+            {
+                throw new CommandException(refused.Message);
+            }
+        });
+        return command;
+    }
+
+    sealed record Asked(string? Sql, EventScope Scope, int Limit, string? Cursor, int Histogram, string? Top, string Format);
+
+    /// <summary>Every access to logs is logged, with what was asked; a secret in the question is redacted like one in an event.</summary>
+    static void Note(DirectoryInfo data, Asked asked) => new AccessLog(data.FullName, TimeProvider.System).Record(
+        Environment.UserName, null, asked.Sql is null ? "query" : "sql", AccessLog.Subject(PolicyFile.Load(null, data).Redactor, asked.Sql ?? asked.Scope.Filter));
+
+    static async Task RunAsync(QueryEngine engine, Asked asked, CancellationToken cancel)
+    {
+        using var output = Console.OpenStandardOutput();
+        var export = new EventExport(output, Enum.Parse<ExportFormat>(asked.Format, ignoreCase: true), Width());
+        if (asked.Sql is not null)
+        {
+            var answer = await engine.SqlAsync(asked.Sql, cancel);
+            await export.WriteAsync(answer, cancel);
+            if (answer.Truncated) await Console.Error.WriteLineAsync($"cut after {answer.Rows.Count} rows: narrow the statement or aggregate in it");
+        }
+        else if (asked.Histogram > 0)
+        {
+            await export.WriteAsync(await engine.HistogramAsync(asked.Scope, asked.Histogram, cancel), cancel);
+        }
+        else if (asked.Top is not null)
+        {
+            await export.WriteAsync(await engine.TopAsync(asked.Scope, asked.Top, asked.Limit, cancel), cancel);
+        }
+        else
+        {
+            await SearchAsync(engine, asked, export, cancel);
+        }
+    }
+
+    static async Task SearchAsync(QueryEngine engine, Asked asked, EventExport export, CancellationToken cancel)
+    {
+        var left = asked.Limit;
+        var cursor = asked.Cursor;
+        do
+        {
+            var page = await engine.SearchAsync(new SearchRequest { Scope = asked.Scope, Limit = Math.Min(left, SearchRequest.LimitMax), Cursor = cursor }, cancel);
+            await export.WriteAsync(page.Rows, cancel);
+            (left, cursor) = (left - page.Rows.Count, page.NextCursor);
+        }
+        while (left > 0 && cursor is not null);
+        if (cursor is not null) await Console.Error.WriteLineAsync($"there is more: --cursor {cursor}");
+    }
+
+    /// <summary>Columns of the terminal; a table that goes into a file or a pipe is not cut to the width of one.</summary>
+    public static int Width() => Console.IsOutputRedirected ? 240 : Console.WindowWidth;
+
+    static Option<DateTimeOffset?> Instant(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            if (Times.TryParse(text, TimeProvider.System.GetUtcNow(), out var instant)) return instant;
+            result.AddError($"'{text}' is not a time: expected 2026-11-25, 2026-11-25T01:02:03Z, or how long ago, such as 90m, 24h, 7d");
+            return null;
+        },
+    };
+}
+
+/// <summary>Times as a person writes them.</summary>
+static class Times
+{
+    /// <summary>RFC 3339, a date, or a time ago such as <c>24h</c>. Without a zone it is UTC.</summary>
+    public static bool TryParse(string text, DateTimeOffset now, out DateTimeOffset instant)
+    {
+        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < 100_000)
+        {
+            TimeSpan? ago = text[^1] switch
+            {
+                's' => TimeSpan.FromSeconds(number),
+                'm' => TimeSpan.FromMinutes(number),
+                'h' => TimeSpan.FromHours(number),
+                'd' => TimeSpan.FromDays(number),
+                _ => null,
+            };
+            instant = now - (ago ?? TimeSpan.Zero);
+            if (ago is not null) return true;
+        }
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out instant)
+            && text.Contains('-', StringComparison.Ordinal);
+    }
+}

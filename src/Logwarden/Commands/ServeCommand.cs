@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using Logwarden.Api;
+using Logwarden.Hosting;
+using Logwarden.Policy;
+
+namespace Logwarden.Commands;
+
+/// <summary><c>logwarden serve</c>: listens, takes in, seals, answers queries.</summary>
+static class ServeCommand
+{
+    public static Command Create()
+    {
+        var listen = new Option<string>("--listen") { Description = "Address and port; loopback unless you say otherwise.", DefaultValueFactory = _ => "127.0.0.1:8470" };
+        var age = new Option<TimeSpan>("--seal-age")
+        {
+            Description = "Longest that a durable event waits for its seal, such as 30s, 5m, 1h.",
+            DefaultValueFactory = _ => TimeSpan.FromMinutes(5),
+            CustomParser = Duration,
+        };
+        var data = Cli.Data();
+        var archive = Cli.Archive();
+        var policy = Cli.Policy();
+        var command = new Command("serve", "Listens for events, keeps and seals them, and answers queries.") { listen, age, data, archive, policy };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var options = new InstallationOptions
+            {
+                Data = parsed.GetRequiredValue(data).FullName,
+                Archive = parsed.GetValue(archive),
+                Policy = parsed.GetValue(policy)?.FullName,
+            };
+            if (!IPEndPoint.TryParse(parsed.GetRequiredValue(listen), out var endpoint) || endpoint.Port == 0)
+            {
+                throw new CommandException($"--listen {parsed.GetValue(listen)}: expected ADDRESS:PORT, such as 127.0.0.1:8470 or [::1]:8470");
+            }
+            await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
+            await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) });
+            await Console.Error.WriteLineAsync($"listening on http://{endpoint}, archive {installation.ArchiveLocation}");
+            await server.RunAsync(cancel);
+            return Cli.Ok;
+        });
+        return command;
+    }
+
+    static TimeSpan Duration(ArgumentResult result)
+    {
+        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (text.Length > 1 && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && number is > 0 and < 1_000_000)
+        {
+            switch (text[^1])
+            {
+                case 's': return TimeSpan.FromSeconds(number);
+                case 'm': return TimeSpan.FromMinutes(number);
+                case 'h': return TimeSpan.FromHours(number);
+                default: break;
+            }
+        }
+        result.AddError($"'{text}' is not a duration: expected a whole number and s, m or h, such as 30s");
+        return default;
+    }
+}

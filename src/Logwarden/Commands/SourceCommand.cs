@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Text.Json;
+using Logwarden.Formats;
+using Logwarden.Hosting;
+
+namespace Logwarden.Commands;
+
+/// <summary><c>logwarden source add|token|list</c>: who may send.</summary>
+static class SourceCommand
+{
+    public static Command Create() => new("source", "Registers the sources that may send, and makes their tokens.") { Add(), Token(), List() };
+
+    static Command Add()
+    {
+        var id = new Argument<string>("ID") { Description = "1 to 64 of letters, digits, '.', '_' and '-'." };
+        var format = new Option<string>("--format") { Description = "What it sends: " + FormatCatalog.Names + ".", Required = true };
+        var fields = FieldMap();
+        var data = Cli.Data();
+        var command = new Command("add", "Registers a source and prints its token. The token is shown only now: what is kept is its hash.") { id, format, fields, data };
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        {
+            var known = Cli.Format(parsed.GetRequiredValue(format));
+            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields)));
+            Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)));
+        }));
+        return command;
+    }
+
+    static Command Token()
+    {
+        var id = new Argument<string>("ID") { Description = "Registered source." };
+        var data = Cli.Data();
+        var command = new Command("token", "Makes one more token for a source, for a change of tokens without a gap.") { id, data };
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry => Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)))));
+        return command;
+    }
+
+    static Command List()
+    {
+        var data = Cli.Data();
+        var json = Cli.Json();
+        var command = new Command("list", "Lists the registered sources.") { data, json };
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        {
+            if (parsed.GetValue(json))
+            {
+                foreach (var source in registry.All)
+                {
+                    Console.Out.WriteLine(JsonSerializer.Serialize(new { id = source.Id, format = source.Format, tokens = source.TokenHashes.Count, created = source.Created }));
+                }
+                return;
+            }
+            var table = new TextTable("SOURCE", "FORMAT", "TOKENS", "REGISTERED");
+            foreach (var source in registry.All) table.Row(source.Id, source.Format, Cli.Number(source.TokenHashes.Count), Cli.Time(source.Created));
+            table.Write(Console.Out);
+        }));
+        return command;
+    }
+
+    /// <summary>The <c>--field name=path</c> option of a <c>json</c> source.</summary>
+    public static Option<string[]> FieldMap() => new("--field")
+    {
+        Description = "For format json: where one of our fields stands, as NAME=PATH, such as --field user=actor.id. May be given again.",
+        AllowMultipleArgumentsPerToken = false,
+    };
+
+    static int Registry(DirectoryInfo data, Action<SourceRegistry> action)
+    {
+        try
+        {
+            action(SourceRegistry.Open(data.FullName, TimeProvider.System));
+            return Cli.Ok;
+        }
+        catch (Exception bad) when (bad is ArgumentException or InvalidDataException)
+        {
+            throw new CommandException(bad.Message);
+        }
+    }
+}

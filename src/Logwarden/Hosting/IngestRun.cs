@@ -1,0 +1,185 @@
+using System.Threading.Channels;
+using Logwarden.Commands;
+using Logwarden.Events;
+using Logwarden.Flow;
+using Logwarden.Formats;
+using Logwarden.Journal;
+
+namespace Logwarden.Hosting;
+
+/// <summary>What an <see cref="IngestRun"/> did.</summary>
+/// <param name="Records">Records and framing errors read.</param>
+/// <param name="Stored">Events stored.</param>
+/// <param name="Duplicates">Events that had been stored before.</param>
+/// <param name="Quarantined">Records that could not be taken in.</param>
+/// <param name="Bytes">Bytes read, after decompression.</param>
+sealed record IngestResult(long Records, long Stored, long Duplicates, long Quarantined, long Bytes);
+
+/// <summary>
+/// Takes files through the pipeline: one reader cuts records into chunks, a worker for each core makes events of them and appends
+/// those to the journal. A worker normalises its next chunk while the journal syncs the last one.
+/// </summary>
+sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, IntakeRoute route, ProgressLine progress, TimeProvider time)
+{
+    const int ChunkBytesMax = 512 * 1024;
+    const int ChunkRecordsMax = 1000;
+    const int ChunksWaiting = 4;
+
+    readonly Channel<Chunk> _full = Channel.CreateBounded<Chunk>(ChunksWaiting);
+    readonly Channel<Chunk> _empty = Channel.CreateUnbounded<Chunk>();
+    long _records;
+    long _stored;
+    long _duplicates;
+    long _quarantined;
+    long _bytes;
+    long _done;
+
+    /// <summary>Runs to the end of the files. Stopped early, it ends with everything that it took in durable.</summary>
+    /// <exception cref="IOException">The journal or a file failed.</exception>
+    public async Task<IngestResult> RunAsync(IReadOnlyList<string> files, CancellationToken cancel)
+    {
+        var workers = Math.Max(1, Environment.ProcessorCount);
+        for (var i = 0; i < ChunksWaiting + workers + 1; i++) _empty.Writer.TryWrite(new Chunk());
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var reading = Task.Factory.StartNew(() => ReadAsync(files, failed.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        var working = Enumerable.Range(0, workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
+        await Task.WhenAll([reading, .. working]);
+        return new(_records, _stored, _duplicates, _quarantined, _bytes);
+    }
+
+    async Task ReadAsync(IReadOnlyList<string> files, CancellationToken cancel)
+    {
+        try
+        {
+            foreach (var file in files)
+            {
+                using var input = Input.Open(file);
+                var name = string.Equals(file, "-", StringComparison.Ordinal) ? "stdin" : Path.GetFileName(file);
+                await ReadAsync(new RecordReader(input, route.Format.Framing, RecordLimits.Default), name, cancel);
+                if (!string.Equals(file, "-", StringComparison.Ordinal)) _done += new FileInfo(file).Length;
+            }
+        }
+        finally
+        {
+            _full.Writer.TryComplete();
+        }
+    }
+
+    async Task ReadAsync(RecordReader reader, string name, CancellationToken cancel)
+    {
+        var began = 0L;
+        while (true)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var chunk = await _empty.Reader.ReadAsync(cancel);
+            chunk.Clear(name);
+            var more = Fill(chunk, reader);
+            Interlocked.Add(ref _bytes, reader.Offset - began);
+            began = reader.Offset;
+            if (chunk.Count > 0) await _full.Writer.WriteAsync(chunk, cancel);
+            else _empty.Writer.TryWrite(chunk);
+            if (!more) return;
+        }
+    }
+
+    static bool Fill(Chunk chunk, RecordReader reader)
+    {
+        while (chunk.Count < ChunkRecordsMax && chunk.Bytes < ChunkBytesMax)
+        {
+            if (!reader.Read(out var record)) return false;
+            chunk.Add(record);
+        }
+        return true;
+    }
+
+    async Task WorkAsync(CancellationTokenSource failed)
+    {
+        try
+        {
+            var worker = makeWorker();
+            AppendBatch[] batches = [new() { Source = route.Source }, new() { Source = route.Source }];
+            ValueTask<AppendReceipt> last = default;
+            var inFlight = false;
+            var turn = 0;
+            await foreach (var chunk in _full.Reader.ReadAllAsync(CancellationToken.None))
+            {
+                var batch = batches[turn];
+                turn = 1 - turn;
+                batch.Clear();
+                chunk.AddTo(worker, batch);
+                Interlocked.Add(ref _records, chunk.Count);
+                _empty.Writer.TryWrite(chunk);
+                if (inFlight) Count(await last);
+                last = AppendAsync(batch, failed.Token);
+                inFlight = true;
+            }
+            if (inFlight) Count(await last);
+        }
+        catch (Exception)
+        {
+            // The reader must not wait for a worker that is gone.
+            await failed.CancelAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Appends; when the journal is full, waits until the sealer has made room.</summary>
+    async ValueTask<AppendReceipt> AppendAsync(AppendBatch batch, CancellationToken cancel)
+    {
+        while (true)
+        {
+            try
+            {
+                return await journal.AppendAsync(batch, CancellationToken.None);
+            }
+            catch (JournalFullException full)
+            {
+                await Task.Delay(full.RetryAfter, time, cancel);
+            }
+        }
+    }
+
+    void Count(AppendReceipt receipt)
+    {
+        Interlocked.Add(ref _stored, receipt.Stored);
+        Interlocked.Add(ref _duplicates, receipt.Duplicates);
+        Interlocked.Add(ref _quarantined, receipt.Quarantined);
+        progress.Report(_done, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_stored + _duplicates:N0} events"));
+    }
+
+    /// <summary>Records copied out of the reader, to be worked on by another thread. Cleared on return: they are not redacted yet.</summary>
+    sealed class Chunk
+    {
+        readonly List<(int Start, int Length, RecordPosition Position, NormalizeError? Error)> _records = [];
+        byte[] _buffer = new byte[ChunkBytesMax + 64 * 1024];
+        string _name = "";
+
+        public int Count => _records.Count;
+
+        public int Bytes { get; private set; }
+
+        public void Clear(string name)
+        {
+            _buffer.AsSpan(0, Bytes).Clear();
+            _records.Clear();
+            Bytes = 0;
+            _name = name;
+        }
+
+        public void Add(in FramedRecord record)
+        {
+            if (_buffer.Length - Bytes < record.Bytes.Length) Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, Bytes + record.Bytes.Length));
+            record.Bytes.CopyTo(_buffer.AsSpan(Bytes));
+            _records.Add((Bytes, record.Bytes.Length, record.Position, record.Error));
+            Bytes += record.Bytes.Length;
+        }
+
+        public void AddTo(IntakeWorker worker, AppendBatch batch)
+        {
+            foreach (var (start, length, position, error) in _records)
+            {
+                worker.Add(new FramedRecord { Bytes = _buffer.AsSpan(start, length), Position = position, Error = error }, _name, batch);
+            }
+        }
+    }
+}

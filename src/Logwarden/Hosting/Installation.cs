@@ -1,0 +1,197 @@
+using System.Security.Cryptography;
+using Logwarden.Archive;
+using Logwarden.Flow;
+using Logwarden.Formats;
+using Logwarden.Journal;
+using Logwarden.Proof.Notes;
+
+namespace Logwarden.Hosting;
+
+/// <summary>Where an installation is and what it is configured with.</summary>
+sealed record InstallationOptions
+{
+    /// <summary>Its folder.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>Archive, as <see cref="ArchiveTarget"/> reads it; null is <c>DATA/archive</c>.</summary>
+    public string? Archive { get; init; }
+
+    /// <summary>Policy file; null is <c>DATA/policy.yaml</c>, and where there is none the shipped one.</summary>
+    public string? Policy { get; init; }
+}
+
+/// <summary>
+/// One installation, open for writing: its policy, journal, key, archive and sealer put together. There is one at a time for a data folder;
+/// a second process is told who holds it.
+/// </summary>
+sealed class Installation : IAsyncDisposable
+{
+    /// <summary>Name of the sealer's cursor in the journal.</summary>
+    public const string SealerCursor = "sealer";
+
+    readonly JournalReader _reader;
+    readonly Sealer _sealer;
+    readonly IBlobStore _store;
+    readonly SigningKey _key;
+    readonly TimeProvider _time;
+    readonly SemaphoreSlim _sealing = new(1, 1);
+    readonly JournalBatch _batch = new();
+
+    Installation(PolicyFile policy, DiskJournal journal, SourceRegistry sources, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
+    {
+        Policy = policy;
+        Journal = journal;
+        Sources = sources;
+        _store = store;
+        _key = key;
+        _sealer = sealer;
+        _time = time;
+        _reader = journal.OpenReader(SealerCursor);
+    }
+
+    /// <summary>The policy in force.</summary>
+    public PolicyFile Policy { get; }
+
+    /// <summary>The journal.</summary>
+    public DiskJournal Journal { get; }
+
+    /// <summary>Who may send.</summary>
+    public SourceRegistry Sources { get; }
+
+    /// <summary>Where the archive is.</summary>
+    public string ArchiveLocation => _store.Location;
+
+    /// <summary>What a verifier checks signatures with.</summary>
+    public VerifierKey Verifier => _key.Verifier;
+
+    /// <summary>Offset up to which everything is in the archive.</summary>
+    public long SealedTo => Interlocked.Read(ref _sealedTo);
+
+    long _sealedTo;
+
+    /// <summary>Opens it, recovers what a crash left, and checks the archive.</summary>
+    /// <exception cref="Commands.CommandException">Something is configured wrongly; the message says what to do.</exception>
+    /// <exception cref="IOException">The disk or the archive failed, or another process holds the folder.</exception>
+    public static async Task<Installation> OpenAsync(InstallationOptions options, TimeProvider time, CancellationToken cancel)
+    {
+        var policy = PolicyFile.Load(options.Policy is null ? null : new FileInfo(options.Policy), new DirectoryInfo(options.Data));
+        Directory.CreateDirectory(options.Data);
+        var journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
+        IBlobStore? store = null;
+        try
+        {
+            if (journal.Recovery.BytesCut > 0)
+            {
+                await Console.Error.WriteLineAsync(
+                    $"recovered {journal.Recovery.File}: cut {journal.Recovery.BytesCut} bytes of an append that was never acknowledged");
+            }
+            var key = Key(options.Data);
+            store = OpenArchive(options);
+            await CheckArchiveAsync(store, policy, cancel);
+            var sealer = await Sealer.Open(
+                new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time) }, store, key, time, cancel);
+            var installation = new Installation(policy, journal, SourceRegistry.Open(options.Data, time), store, key, sealer, time);
+            installation.Note();
+            return installation;
+        }
+        catch
+        {
+            store?.Dispose();
+            journal.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The archive that the options name.</summary>
+    /// <exception cref="Commands.CommandException">It is not one.</exception>
+    public static IBlobStore OpenArchive(InstallationOptions options)
+    {
+        var text = options.Archive ?? Path.Combine(options.Data, "archive");
+        return ArchiveTarget.TryParse(text, out var target, out var reason) ? target.Open(TimeProvider.System)
+            : throw new Commands.CommandException($"--archive {text}: {reason}");
+    }
+
+    /// <summary>What the records of a source go through.</summary>
+    public IntakeRoute Route(SourceEntry source)
+    {
+        var format = FormatCatalog.Find(source.Format)
+            ?? throw new Commands.CommandException($"source '{source.Id}' is registered with format '{source.Format}', which this version does not have");
+        return new(source.Id, format, Commands.Cli.Fields(source.Fields));
+    }
+
+    /// <summary>A worker of one thread.</summary>
+    public IntakeWorker Worker(IntakeRoute route) => new(route, Policy.Redactor, Policy.Classifier, _time);
+
+    /// <summary>Seals and archives everything that is durable now.</summary>
+    /// <exception cref="IOException">The disk or the archive failed; what was begun is finished by the next call.</exception>
+    public async Task SealAsync(CancellationToken cancel)
+    {
+        await _sealing.WaitAsync(cancel);
+        try
+        {
+            var ledger = Journal.Ledger;
+            while (_sealer.SealedTo < ledger.DurableEnd)
+            {
+                await _sealer.SealEvents(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);
+                Note();
+            }
+        }
+        finally
+        {
+            _sealing.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        // A seal that is under way is finished first: it would be finished at the next start anyway.
+        await _sealing.WaitAsync(CancellationToken.None);
+        _reader.Dispose();
+        _sealer.Dispose();
+        _store.Dispose();
+        Journal.Dispose();
+        _key.Dispose();
+        _sealing.Dispose();
+    }
+
+    IEnumerable<ReadOnlyMemory<byte>> Events(long to)
+    {
+        _reader.Seek(_sealer.SealedTo);
+        while (_reader.Position < to && _reader.Read(_batch) > 0)
+        {
+            for (var i = 0; i < _batch.Count && _batch.First + i < to; i++) yield return _batch.Memory(i);
+        }
+    }
+
+    /// <summary>What is sealed need not stay in the journal.</summary>
+    void Note()
+    {
+        if (_sealer.SealedTo > _reader.Cursor) _reader.Acknowledge(_sealer.SealedTo);
+        Interlocked.Exchange(ref _sealedTo, _sealer.SealedTo);
+    }
+
+    static async Task CheckArchiveAsync(IBlobStore store, PolicyFile policy, CancellationToken cancel)
+    {
+        foreach (var finding in await store.Check(cancel))
+        {
+            if (policy.Refuses(finding)) throw new Commands.CommandException($"the archive {store.Location} is not fit: {finding.What} {finding.Remedy}");
+            if (store is not FolderBlobStore) await Console.Error.WriteLineAsync($"archive {finding}");
+        }
+    }
+
+    static SigningKey Key(string data)
+    {
+        var path = Path.Combine(data, "keys", "log.key");
+        if (File.Exists(path)) return SigningKey.Load(path);
+        if (File.Exists(Path.Combine(data, "state", "sealed.note")))
+        {
+            throw new Commands.CommandException($"{path} is missing, though this installation has sealed with it: put it back from your secret store");
+        }
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var key = SigningKey.Generate("logwarden/" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
+        DurableFile.Replace(Path.Combine(data, "keys", "log.pub"), System.Text.Encoding.ASCII.GetBytes(key.Verifier + "\n"));
+        key.Save(path);
+        return key;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Security.Cryptography;
+using Logwarden.Archive;
+using Logwarden.Commands;
+using Logwarden.Journal;
+using Logwarden.Policy;
+using Logwarden.Redaction;
+
+namespace Logwarden.Hosting;
+
+/// <summary>The policy in force and what is built from it: redaction, classes, retention, archive checks.</summary>
+sealed class PolicyFile
+{
+    PolicyFile(PolicySnapshot policy, Redactor redactor)
+    {
+        Policy = policy;
+        Redactor = redactor;
+        Classifier = new(policy);
+    }
+
+    /// <summary>The policy.</summary>
+    public PolicySnapshot Policy { get; }
+
+    /// <summary>Its redaction (LOG-6).</summary>
+    public Redactor Redactor { get; }
+
+    /// <summary>Its classes.</summary>
+    public PolicyClassifier Classifier { get; }
+
+    /// <summary>The file named; else <c>DATA/policy.yaml</c>; else the shipped policy.</summary>
+    /// <exception cref="CommandException">It has errors; the message lists all of them.</exception>
+    public static PolicyFile Load(FileInfo? file, DirectoryInfo data)
+    {
+        var path = file?.FullName ?? Path.Combine(data.FullName, "policy.yaml");
+        if (file is null && !File.Exists(path)) return Of(PolicySnapshot.Default, data);
+        string yaml;
+        try
+        {
+            yaml = File.ReadAllText(path);
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"--policy: {missing.Message}");
+        }
+        var read = PolicyReader.Read(yaml, RuleIds);
+        if (read.Policy is null) throw new CommandException(string.Join('\n', read.Errors.Select(error => error.Render(path))));
+        return Of(read.Policy, data);
+    }
+
+    /// <summary>Ids of all redaction rules, to check a policy against.</summary>
+    public static IReadOnlySet<string> RuleIds { get; } = Redaction.Redactor.Rules.Select(rule => rule.Id).ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Whether the policy has the program refuse an archive with this defect.</summary>
+    public bool Refuses(BucketFinding finding) =>
+        string.Equals(finding.Code, "unreachable", StringComparison.Ordinal)
+        || Policy.ArchiveChecks.Any(check => check.Refuse && string.Equals(check.Finding, finding.Code, StringComparison.Ordinal));
+
+    /// <summary>
+    /// How long objects are locked: the class's total period from the latest event in the object. An event far in the future is a wrong clock
+    /// and counts as one of tomorrow, lest it lock an object for a lifetime; one so old that its period is over is locked for a day,
+    /// since a store takes no date in the past.
+    /// </summary>
+    public RetentionRule Retention(TimeProvider time) => (name, latest) =>
+    {
+        var @class = Policy.Class(name);
+        var now = time.GetUtcNow();
+        var counted = latest > now.AddDays(1) ? now.AddDays(1) : latest;
+        var until = @class.Total.AddTo(counted);
+        var earliest = now.AddDays(1);
+        return new(@class.Lock is ClassLock.Governance ? LockMode.Governance : LockMode.Compliance, until > earliest ? until : earliest, legalHold: false);
+    };
+
+    static PolicyFile Of(PolicySnapshot policy, DirectoryInfo data)
+    {
+        var redaction = policy.Redaction;
+        var actions = redaction.Rules.Where(rule => rule.Choice is RedactionChoice.Pseudonym or RedactionChoice.Keep)
+            .ToDictionary(rule => rule.Rule, rule => rule.Choice is RedactionChoice.Keep ? RedactionAction.Keep : RedactionAction.Pseudonym, StringComparer.Ordinal);
+        var actor = redaction.Actor switch
+        {
+            RedactionChoice.Pseudonym => ActorTreatment.Pseudonym,
+            RedactionChoice.Redact => ActorTreatment.Redact,
+            _ => ActorTreatment.Keep,
+        };
+        var needsKey = actor is ActorTreatment.Pseudonym || actions.ContainsValue(RedactionAction.Pseudonym);
+        var options = new RedactionOptions
+        {
+            DisabledRules = redaction.Rules.Where(rule => rule.Choice is RedactionChoice.Off).Select(rule => rule.Rule).ToHashSet(StringComparer.Ordinal),
+            Actions = actions,
+            Actor = actor,
+            PseudonymKey = needsKey ? PseudonymKey(data.FullName) : default,
+        };
+        return new(policy, Redaction.Redactor.Create(options with { PayloadFields = [.. options.PayloadFields, .. redaction.PayloadFields] }));
+    }
+
+    /// <summary>The installation's key of pseudonyms: made once, kept with mode 0600. Without it equal values no longer get equal pseudonyms.</summary>
+    static byte[] PseudonymKey(string data)
+    {
+        var path = Path.Combine(data, "keys", "pseudonym.key");
+        if (File.Exists(path)) return File.ReadAllBytes(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var key = RandomNumberGenerator.GetBytes(32);
+        DurableFile.Replace(path, key);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return key;
+    }
+}

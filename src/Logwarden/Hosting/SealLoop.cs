@@ -1,0 +1,91 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Logwarden.Hosting;
+
+/// <summary>When to seal.</summary>
+/// <param name="EventsMax">Unsealed events that make it seal.</param>
+/// <param name="AgeMax">Longest that a durable event waits for its seal; null is no limit.</param>
+sealed record SealOptions(long EventsMax, TimeSpan? AgeMax)
+{
+    /// <summary>For <c>ingest</c>, which seals the rest itself: by size only.</summary>
+    public static SealOptions ForIngest => new(1_000_000, null);
+
+    /// <summary>For <c>serve</c>: 200,000 events or five minutes.</summary>
+    public static SealOptions ForServe => new(200_000, TimeSpan.FromMinutes(5));
+}
+
+/// <summary>Seals by size or age for as long as it lives. A failure (archive away, disk full) is logged and tried again, with growing pauses.</summary>
+sealed partial class SealLoop : IAsyncDisposable
+{
+    static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan PauseMax = TimeSpan.FromMinutes(1);
+
+    readonly Installation _installation;
+    readonly SealOptions _options;
+    readonly TimeProvider _time;
+    readonly ILogger _log;
+    readonly CancellationTokenSource _stop = new();
+    readonly Task _running;
+
+    /// <summary>Starts it.</summary>
+    public SealLoop(Installation installation, SealOptions options, TimeProvider time, ILogger? log = null)
+    {
+        _installation = installation;
+        _options = options;
+        _time = time;
+        _log = log ?? NullLogger.Instance;
+        _running = Task.Run(() => RunAsync(_stop.Token), CancellationToken.None);
+    }
+
+    /// <summary>Why the last try failed; null when it did not.</summary>
+    public string? LastError { get; private set; }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+    }
+
+    async Task RunAsync(CancellationToken cancel)
+    {
+        long? since = null;
+        var pause = LookEvery;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(pause, _time, cancel);
+                var waiting = _installation.Journal.DurableEnd - _installation.SealedTo;
+                if (waiting == 0)
+                {
+                    since = null;
+                    continue;
+                }
+                since ??= _time.GetTimestamp();
+                if (waiting < _options.EventsMax && !(_time.GetElapsedTime(since.Value) >= _options.AgeMax)) continue;
+                // Not cancelled half way: stopping waits for the seal, so that a stop leaves nothing to recover.
+                await _installation.SealAsync(CancellationToken.None);
+                LogSealed(_installation.SealedTo, waiting);
+                (since, pause, LastError) = (null, LookEvery, null);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (IOException failed)
+            {
+                LastError = failed.Message;
+                pause = TimeSpan.FromTicks(Math.Min(Math.Max(pause.Ticks, TimeSpan.TicksPerSecond) * 2, PauseMax.Ticks));
+                LogFailed(pause, failed.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Sealed up to offset {Offset}, {Events} events.")]
+    partial void LogSealed(long offset, long events);
+
+    [LoggerMessage(2, LogLevel.Error, "Sealing failed, next try in {Pause}: {Reason}")]
+    partial void LogFailed(TimeSpan pause, string reason);
+}

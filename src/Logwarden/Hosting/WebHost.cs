@@ -1,0 +1,86 @@
+using System.Net;
+using Logwarden.Api;
+
+namespace Logwarden.Hosting;
+
+/// <summary>The HTTP server: routes, health, OpenAPI, and the loop that seals.</summary>
+sealed class WebHost : IAsyncDisposable
+{
+    readonly WebApplication _app;
+    readonly SealLoop _sealing;
+
+    WebHost(WebApplication app, SealLoop sealing)
+    {
+        _app = app;
+        _sealing = sealing;
+    }
+
+    /// <summary>Builds and starts it. When it returns, the port is open.</summary>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public static async Task<WebHost> StartAsync(Installation installation, IPEndPoint endpoint, string data, SealOptions sealing)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(endpoint);
+            kestrel.Limits.MaxRequestBodySize = null; // the endpoints hold to limits of their own, with the answers that clients expect
+        });
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.AddOpenApi();
+        builder.Services.AddSingleton(installation);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(new AccessLog(data, TimeProvider.System));
+        builder.Services.AddSingleton(new ApiTokens(data, TimeProvider.System));
+        builder.Services.AddSingleton<SourceEndpoint>();
+        builder.Services.AddSingleton<ApiGuard>();
+        builder.Services.AddQuery(data);
+        var app = builder.Build();
+        var loop = new SealLoop(installation, sealing, TimeProvider.System, app.Services.GetRequiredService<ILogger<SealLoop>>());
+        SourceEndpoint.Map(app);
+        QueryEndpoint.Map(app);
+        LedgerEndpoint.Map(app);
+        HealthEndpoint.Map(app, loop);
+        app.MapOpenApi("/openapi/{documentName}.json");
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await loop.DisposeAsync();
+            await app.DisposeAsync();
+            throw;
+        }
+        return new(app, loop);
+    }
+
+    /// <summary>Runs until it is told to stop.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await _app.WaitForShutdownAsync(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // Ctrl-C is how it ends.
+        }
+    }
+
+    /// <summary>Stops listening, finishes what is under way, then the seal under way.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+        await _sealing.DisposeAsync();
+    }
+}

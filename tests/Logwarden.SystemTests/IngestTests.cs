@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Logwarden.SystemTests.World;
+
+namespace Logwarden.SystemTests;
+
+/// <summary>Real CloudTrail files through the program: all of it in, each once, whatever happens on the way.</summary>
+public class IngestTests
+{
+    static readonly string[] Format = ["--source", "aws", "--format", "cloudtrail"];
+
+    [Fact]
+    public async Task Every_record_is_stored_once_also_when_it_is_read_twice()
+    {
+        var files = Files();
+        using var data = new TempFolder();
+
+        await Tool.OkAsync(["ingest", "--data", data.Path, .. Format, .. files]);
+        await Tool.OkAsync(["ingest", "--data", data.Path, .. Format, .. files]);
+
+        Assert.Equal(ExpectedIds(files), await StoredIds(data.Path));
+        await Tool.OkAsync("verify", data.In("archive"));
+        var found = await Tool.OkAsync("query", "action:*GetCallerIdentity*", "--data", data.Path, "--format", "json", "--limit", "5");
+        Assert.Contains("GetCallerIdentity", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Killed_at_twenty_random_moments_it_loses_nothing_and_doubles_nothing()
+    {
+        var files = Files();
+        using var data = new TempFolder();
+        var chance = new Random(20261125);
+        for (var kill = 0; kill < 20; kill++)
+        {
+            using var process = Process.Start(Tool.Start(["ingest", "--data", data.Path, .. Format, .. files]))!;
+            _ = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            _ = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            process.StandardInput.Close();
+            await Task.Delay(TimeSpan.FromMilliseconds(chance.Next(100, 1500)), TimeProvider.System, TestContext.Current.CancellationToken);
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        await Tool.OkAsync(["ingest", "--data", data.Path, .. Format, .. files]);
+
+        Assert.Equal(ExpectedIds(files), await StoredIds(data.Path));
+        await Tool.OkAsync("verify", data.In("archive"));
+    }
+
+    static string[] Files() => [.. Directory.GetFiles(Path.Combine(Corpora.Folder("cloudtrail-invictus"), "CloudTrail"), "*.json").Order(StringComparer.Ordinal)];
+
+    static string[] ExpectedIds(string[] files) =>
+        [.. files.SelectMany(file => JsonDocument.Parse(File.ReadAllBytes(file)).RootElement.GetProperty("Records").EnumerateArray())
+            .Select(record => record.GetProperty("eventID").GetString()!).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
+    static async Task<string[]> StoredIds(string data)
+    {
+        var csv = await Tool.OkAsync("query", "--sql", "SELECT event_id FROM events", "--data", data, "--format", "csv");
+        return [.. csv.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Trim('\r', '"')).Order(StringComparer.Ordinal)];
+    }
+}

@@ -1,0 +1,164 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using CsCheck;
+using Logwarden.Redaction;
+
+namespace Logwarden.Tests.Redaction;
+
+public class RedactorTests
+{
+    const string Token = "ghp_XIxB7KMNdAr3zqWtQqhE94qglHqOzn1D1stg";
+
+    [Theory]
+    [InlineData("password=hunter2secret", "password=[REDACTED:password]")]
+    [InlineData("Server=db;User Id=app;Password=S3cr3t;Port=1", "Server=db;User Id=[REDACTED:connection-string];Password=[REDACTED:password];Port=1")]
+    [InlineData("postgres://app:s3cr3t/x@db.local:5432/main", "postgres://app:[REDACTED:url-userinfo]@db.local:5432/main")]
+    [InlineData("Authorization: Bearer mF_9.B5f-4.1JqM", "Authorization: Bearer [REDACTED:authorization]")]
+    [InlineData("authorization: Basic dXNlcjpwYXNzd29yZA==", "authorization: Basic [REDACTED:authorization]")]
+    [InlineData("Cookie: sid=abc123; theme=dark", "Cookie: [REDACTED:cookie]")]
+    [InlineData("mail to jane.doe+x@example.co.uk now", "mail to [REDACTED:email] now")]
+    [InlineData("card 4012-8888-8888-1881 used", "card [REDACTED:payment-card] used")]
+    [InlineData("iban GB82 WEST 1234 5698 7654 32.", "iban [REDACTED:iban].")]
+    [InlineData("ssn 536-90-4399", "ssn [REDACTED:us-ssn]")]
+    [InlineData("call (415) 555-0132", "call [REDACTED:phone]")]
+    [InlineData("dial +49 30 1234567", "dial [REDACTED:phone]")]
+    [InlineData("ALTER ROLE app PASSWORD 'x1y2z3'", "ALTER ROLE app PASSWORD '[REDACTED:password]'")]
+    [InlineData("CREATE USER a IDENTIFIED BY tiger9", "CREATE USER a IDENTIFIED BY [REDACTED:sql-password]")]
+    public void What_is_secret_goes_and_the_rest_stays(string text, string expected) => Assert.Equal(expected, Redacting.Text(text));
+
+    [Theory]
+    [InlineData("arn:aws:iam::123456789012:role/admin")]
+    [InlineData("2023-07-10T11:45:00.123456Z uid=1000 ip=10.12.13.14 port 54321")]
+    [InlineData("550e8400-e29b-41d4-a716-446655440000")]
+    [InlineData("version 1.2.3.4567 build 20230710114500 id 1688989500123456789")]
+    [InlineData("arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf")]
+    [InlineData("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    [InlineData("password=${DB_PASSWORD} token=$TOKEN secret=****")]
+    [InlineData("AROAJKLMNOPQRSTUVWXYZ:session i-0abcd1234efgh5678 eni-0a1b2c3d4e5f67890")]
+    [InlineData("user alice logged in from 2001:db8::1 with password authentication")]
+    public void Identifiers_addresses_times_and_references_stay(string text) => Assert.Equal(text, Redacting.Text(text));
+
+    [Fact]
+    public void A_clean_document_is_not_copied()
+    {
+        var output = new ArrayBufferWriter<byte>();
+        Assert.False(Redacting.Default.Json("""{"a":"b","n":[1,2,{"c":null}]}"""u8, [], new RedactionScratch(), output));
+        Assert.Equal(0, output.WrittenCount);
+    }
+
+    [Fact]
+    public void Payloads_are_dropped_whole_and_stay_valid_json() => Assert.Equal(
+        """{"a":1,"requestObject":"[REDACTED:payload]","http":{"response.body":2},"request":{"body":"[REDACTED:payload]"},"n":null}""",
+        Redacting.Json("""{"a":1,"requestObject":{"x":["}",{"y":2}]},"http":{"response.body":2},"request":{"body":[1,2]},"n":null}"""));
+
+    [Fact]
+    public void Sensitive_fields_lose_their_value_whatever_it_is() => Assert.Equal(
+        """{"sessionToken":"[REDACTED:sensitive-field]","password":"[REDACTED:password]","pin":"[REDACTED:sensitive-field]","accessKeyId":"AKIAIOSFODNN7ABCDEFG"}""",
+        Redacting.Json("""{"sessionToken":"abc","password":12345,"pin":7,"accessKeyId":"AKIAIOSFODNN7ABCDEFG"}"""));
+
+    [Fact]
+    public void A_name_beside_a_value_names_it() => Assert.Equal(
+        """{"env":[{"name":"DB_PASSWORD","value":"[REDACTED:password]"},{"name":"HOST","value":"db"}]}""",
+        Redacting.Json("""{"env":[{"name":"DB_PASSWORD","value":"abcd"},{"name":"HOST","value":"db"}]}"""));
+
+    [Theory]
+    [InlineData(ActorTreatment.Keep, "jane@example.com")]
+    [InlineData(ActorTreatment.Redact, "[REDACTED:email]")]
+    [InlineData(ActorTreatment.Pseudonym, "[PSEUDONYM:email:")]
+    public void The_actors_mail_is_treated_as_the_policy_says_and_secrets_in_it_always_go(ActorTreatment treatment, string expected)
+    {
+        var redactor = Redactor.Create(new RedactionOptions { Actor = treatment, PseudonymKey = new byte[32] });
+        const string Json = """{"who":"jane@example.com","other":"joe@example.com"}""";
+        var result = Redacting.Json(Json, redactor, new ProtectedSpan(8, 16));
+        Assert.StartsWith("{\"who\":\"" + expected, result, StringComparison.Ordinal);
+        Assert.EndsWith("\"other\":\"[REDACTED:email]\"}", result, StringComparison.Ordinal);
+        Assert.DoesNotContain(Token, Redacting.Json("{\"who\":\"" + Token + "\"}", redactor, new ProtectedSpan(8, Token.Length)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Equal_values_have_equal_pseudonyms_and_other_keys_others()
+    {
+        RedactionOptions options = new() { Actions = new Dictionary<string, RedactionAction>(StringComparer.Ordinal) { ["email"] = RedactionAction.Pseudonym }, PseudonymKey = "0123456789abcdef"u8.ToArray() };
+        var one = Redacting.Text("a@example.com a@example.com b@example.com", Redactor.Create(options)).Split(' ');
+        var two = Redacting.Text("a@example.com", Redactor.Create(options with { PseudonymKey = "fedcba9876543210"u8.ToArray() }));
+        Assert.Equal(one[0], one[1]);
+        Assert.NotEqual(one[0], one[2]);
+        Assert.NotEqual(one[0], two);
+        Assert.Matches(@"^\[PSEUDONYM:email:[A-Za-z0-9_-]{16}\]$", one[0]);
+    }
+
+    [Fact]
+    public void A_disabled_rule_finds_nothing_and_an_unknown_one_is_refused()
+    {
+        var redactor = Redactor.Create(new RedactionOptions { DisabledRules = new HashSet<string>(StringComparer.Ordinal) { "email" } });
+        Assert.Equal("a@example.com", Redacting.Text("a@example.com", redactor));
+        Assert.Throws<ArgumentException>(() => Redactor.Create(new RedactionOptions { DisabledRules = new HashSet<string>(StringComparer.Ordinal) { "e-mail" } }));
+    }
+
+    [Fact]
+    public void Counts_are_sorted_by_rule()
+    {
+        _ = Redacting.Text(Encoding.UTF8.GetBytes("a@example.com password=abcd1234 b@example.com"), out var scratch);
+        var output = new ArrayBufferWriter<byte>();
+        scratch.WriteCounts(output);
+        Assert.Equal("email=2,password=1", Encoding.UTF8.GetString(output.WrittenSpan));
+        Assert.Equal([0, 23, 32], scratch.Findings.ToArray().Select(f => f.Start));
+    }
+
+    [Fact]
+    public void Secrets_are_found_however_deep_they_are_wrapped()
+    {
+        var gen = Gen.Int[0, 3].Array[1, 4].Select(wraps => wraps.Aggregate(Token, (inner, wrap) => wrap switch
+        {
+            0 => JsonSerializer.Serialize(new { message = inner }),
+            1 => Convert.ToBase64String(Encoding.UTF8.GetBytes("the token is " + inner)),
+            2 => "https://example.com/?q=" + Uri.EscapeDataString("a " + inner + " b"),
+            _ => "log line: " + inner + " end",
+        }));
+        gen.Sample(text =>
+        {
+            Assert.False(Redacting.Leaks(Redacting.Text(text), Token), text);
+            Assert.False(Redacting.Leaks(Redacting.Json(JsonSerializer.Serialize(new { x = text })), Token), text);
+        }, iter: 300);
+    }
+
+    static readonly Gen<string> Piece = Gen.OneOf(
+        Gen.OneOf(Token, "password=", "password: \"", "token", " = ", "\"", "'", "\n", "\\n", "\\", "{", "}", ",", ":", ";", "&", "@", "://", "https://u:p4ss@h.example/", "jane@example.com",
+            "4012888888881881", "+49 30 1234567", "536-90-4399", "%40", "%3D", "[REDACTED:email]", "[", "]", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefghijklmnop", "Bearer ", "secret", "api_key", "AKIAQYLPMN5HHHFPZAM2", " is ", "$", "<", ">"),
+        Gen.Char.AlphaNumeric.Array[1, 24].Select(c => new string(c)),
+        Gen.String[0, 4]);
+
+    [Fact]
+    public void Redacting_redacted_text_changes_nothing() => Piece.Array[1, 12].Sample(pieces =>
+    {
+        var once = Redacting.Text(string.Concat(pieces));
+        Assert.Equal(once, Redacting.Text(once));
+    }, iter: 3000);
+
+    [Fact]
+    public void Valid_json_stays_valid_json_and_stable() => Piece.Array[1, 6].Array[1, 5].Sample(values =>
+    {
+        var json = JsonSerializer.Serialize(values.Select((v, i) => new { name = "n" + i, password = i, text = string.Concat(v), inner = JsonSerializer.Serialize(new { token = string.Concat(v) }) }));
+        var once = Redacting.Json(json);
+        Assert.Equal(once, Redacting.Json(once));
+    }, iter: 1000);
+
+    [Fact]
+    public void Any_bytes_are_taken_in() => Gen.Byte.Array[0, 300].Sample(bytes => Redacting.Text(bytes, out _), iter: 3000);
+
+    [Fact]
+    public void No_input_takes_more_than_linear_time()
+    {
+        string[] units = ["a@", "password=", "\"", "\\\"", "%41%42", "1-", "1 2 3 ", "eyJhbGciOi.", "-----BEGIN PRIVATE KEY-----\n", "QUJD", "https://a:b", "key: ", "IDENTIFIED b", "$6$abc", "{\"a\":", "password is \"x\" ", "<password a=\"b\" ", "[REDACTED:", "a.b-", "AA00 BBBB ", "login password x "];
+        foreach (var unit in units)
+        {
+            var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, 1_000_000 / unit.Length)));
+            Redacting.Text(text, out _);
+            var start = Stopwatch.GetTimestamp();
+            Redacting.Text(text, out _);
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), unit);
+        }
+    }
+}
