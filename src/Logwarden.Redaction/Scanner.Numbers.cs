@@ -75,7 +75,7 @@ ref partial struct Scanner
         if (digitsEnd < end) return end - start is 9 or 10 or 11 && OnIdWord(start, end);
         var digits = default(Digits);
         Read(ref digits, start);
-        if (digits.Total < 7) return false;
+        if (digits.Total < 7 || digits.Counts[0] + digits.Counts[1] == 2) return false;
         for (var groups = digits.Groups; groups > 0; groups--)
         {
             var stop = digits.Ends[groups - 1];
