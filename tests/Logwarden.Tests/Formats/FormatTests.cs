@@ -160,5 +160,5 @@ public class FormatTests
         return files;
     }
 
-    static string Samples([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../../samples/logs"));
+    internal static string Samples([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../../samples/logs"));
 }
