@@ -226,12 +226,15 @@ static class CommonEvent
                 o.Raw(view.Name(row), view.Raw(row), view.HasBlanks);
                 continue;
             }
-            o.Begin(view.Name(row));
+            var any = false;
             for (var part = view.First(row); part >= 0; part = view.After(part, row))
             {
-                if (!IsWritten(view, rows, part, output)) o.Raw(view.Name(part), view.Raw(part), view.HasBlanks);
+                if (IsWritten(view, rows, part, output)) continue;
+                if (!any) o.Begin(view.Name(row));
+                any = true;
+                o.Raw(view.Name(part), view.Raw(part), view.HasBlanks);
             }
-            o.End();
+            if (any) o.End();
         }
     }
 

@@ -69,7 +69,9 @@ struct JsonScanner
                 if (bytes[at] == '\\')
                 {
                     if (at + 1 >= bytes.Length) return JsonScan.NeedMore;
-                    at += 2;
+                    at++;
+                    if (bytes[at] == '\n') return JsonScan.Bad;
+                    at++;
                     continue;
                 }
                 if (_afterString == Expect.Colon && _depth == 1 && _beyond == 0 && envelopes is not null)

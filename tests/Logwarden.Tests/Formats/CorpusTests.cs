@@ -138,13 +138,15 @@ public class CorpusTests(ITestOutputHelper console)
     {
         var (json, csv, text) = (Form("pgaudit-sample.jsonlog.json"), Form("pgaudit-sample.csvlog.csv"), Form("pgaudit-sample.stderr.log"));
         Assert.Equal(json, csv);
-        // In text form the statement of an error is a line of its own, and a session has a shorter time.
-        Assert.Equal(json.Select(line => line[(line.IndexOf('|', StringComparison.Ordinal) + 1)..]),
-            text.Where(line => !line.Contains("|statement:select|", StringComparison.Ordinal) || json.Contains(line))
-                .Select(line => line[(line.IndexOf('|', StringComparison.Ordinal) + 1)..]));
+        // In text form times have no fraction, and the statement of an error is a line of its own.
+        Assert.Equal(Comparable(json), Comparable(text));
+
+        static IEnumerable<string> Comparable(List<string> lines) => lines
+            .Where(line => !line.Contains("|statement:select|", StringComparison.Ordinal) && !line.Contains("|server:ERROR|", StringComparison.Ordinal))
+            .Select(line => line[(line.IndexOf('|', StringComparison.Ordinal) + 1)..]);
 
         static List<string> Form(string file) => Reading.All(Reading.Format("pgaudit"), File.ReadAllBytes(Corpora.Contract("postgres/" + file)))
-            .ConvertAll(item => $"{item.Event!.TimeMicros}|{item.Event.Action}|{item.Event.User}|{item.Event.Ip}|{item.Event.Object}|{item.Event.Kinds}");
+            .ConvertAll(item => $"{item.Event!.TimeMicros}|{item.Event.Action}|{item.Event.User}|{item.Event.Ip}|{item.Event.Object}");
     }
 
     [Fact]
@@ -246,7 +248,7 @@ static class SlowReaders
         if ((time is null ? Reading.Accepted : Micros(time)) != e.TimeMicros) yield return $"time {time} {e.TimeMicros}";
         var reference = record.TryGetProperty("objectRef", out var to) ? to : default;
         var resource = Optional(reference, "resource") ?? Optional(record, "requestURI")?.Split('?')[0];
-        var action = Optional(record, "verb") + ":" + resource + (Optional(reference, "subresource") is { } sub ? "/" + sub : "");
+        var action = Optional(record, "verb") + (resource is null ? "" : ":" + resource) + (Optional(reference, "subresource") is { } sub ? "/" + sub : "");
         if (action != e.Action) yield return $"action {action} {e.Action}";
         if (Optional(reference, "name") is { } name && e.Object?.EndsWith("/" + name, StringComparison.Ordinal) != true) yield return $"object {name} {e.Object}";
         if (resource is not null && e.Object?.StartsWith(resource, StringComparison.Ordinal) != true) yield return $"object {resource} {e.Object}";
