@@ -6,6 +6,7 @@ static class Program
     static readonly Dictionary<string, (string What, Func<string[], Task> Run)> All = new(StringComparer.Ordinal)
     {
         ["ingest"] = ("events a second and CPU seconds per million, records to durable journal and to archive, beside a floor", IngestBench.RunAsync),
+        ["query"] = ("questions over 10 million events, warm, beside plain DuckDB; sizes beside raw and zstd -9", QueryBench.RunAsync),
         ["journal"] = ("the journal alone: entries and bytes a second with a sync for each group", args => Task.FromResult(JournalBench.Run(
             args.Contains("--quick", StringComparer.Ordinal), args.Contains("--json", StringComparer.Ordinal), Console.Out))),
     };

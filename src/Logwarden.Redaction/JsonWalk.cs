@@ -173,9 +173,9 @@ ref struct JsonWalk
         var end = value;
         while (end < _json.Length && _json[end] is (>= (byte)'0' and <= (byte)'9') or (byte)'.' or (byte)'-' or (byte)'+' or (byte)'e' or (byte)'E') end++;
         var number = _json[value..end];
-        if ((kind & FieldKind.Sensitive) != FieldKind.None || ((KeyKind)kind & (KeyKind.Password | KeyKind.About)) == KeyKind.Password && number.Length >= 3)
+        if ((kind & FieldKind.Sensitive) != FieldKind.None || ((KeyKind)(kind & KeyMask) & (KeyKind.Password | KeyKind.About)) == KeyKind.Password && number.Length >= 3)
         {
-            Add(((KeyKind)kind & KeyKind.Password) != KeyKind.None ? RedactionRules.Password : RedactionRules.SensitiveField, value, end, bare: true);
+            Add(((KeyKind)(kind & KeyMask) & KeyKind.Password) != KeyKind.None ? RedactionRules.Password : RedactionRules.SensitiveField, value, end, bare: true);
             return;
         }
         if (number.Length is < 15 or > 16 || number.IndexOfAnyExceptInRange((byte)'0', (byte)'9') >= 0 || number[0] is < (byte)'3' or > (byte)'5') return;

@@ -22,6 +22,12 @@ public sealed class RedactionScratch
 
     internal List<RedactionFinding> Hits => _hits;
 
+    internal List<RedactionFinding> Known { get; } = [];
+
+    internal List<ProtectedSpan> Actors { get; } = [];
+
+    internal ArrayBufferWriter<byte> Result { get; } = new();
+
     internal KeyMemo Keys { get; } = new();
 
     internal KeyMemo Names { get; } = new();
@@ -56,6 +62,7 @@ public sealed class RedactionScratch
     {
         foreach (var buffer in _buffers) buffer?.AsSpan().Clear();
         _hits.Clear();
+        Result.Clear();
     }
 
     /// <summary>A buffer of at least <paramref name="length"/> bytes for texts decoded at <paramref name="depth"/>.</summary>

@@ -81,6 +81,7 @@ public sealed class Redactor
         scratch.Values.Belong(this);
         new JsonWalk(this, scratch, json, actors).Run();
         if (scratch.Hits.Count == 0) return false;
+        Settle(json, actors, scratch, isJson: true);
         Write(json, scratch, output);
         return true;
     }
@@ -98,9 +99,49 @@ public sealed class Redactor
         scratch.Hits.Clear();
         new Scanner(this, scratch, text, text.Length, 0, 0, Personal.ByRule, identifier: false).Run();
         if (scratch.Hits.Count == 0) return false;
+        Settle(text, [], scratch, isJson: false);
         Write(text, scratch, output);
         return true;
     }
+
+    // What was replaced may let something beside it be read differently: scan the result until nothing more is found. Then
+    // redacting the result again changes nothing, and no half of a secret is left beside a marker.
+    void Settle(ReadOnlySpan<byte> input, ReadOnlySpan<ProtectedSpan> actors, RedactionScratch scratch, bool isJson)
+    {
+        const int RoundsMax = 8;
+        var result = scratch.Result;
+        for (var round = 0; round < RoundsMax; round++)
+        {
+            var known = scratch.Known;
+            known.Clear();
+            known.AddRange(scratch.Hits);
+            result.ResetWrittenCount();
+            Write(input, scratch, result);
+            scratch.Hits.Clear();
+            var text = result.WrittenSpan;
+            if (isJson)
+            {
+                var moved = scratch.Actors;
+                moved.Clear();
+                foreach (var actor in actors) moved.Add(Moved.Forward(known, actor));
+                new JsonWalk(this, scratch, text, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(moved)).Run();
+            }
+            else
+            {
+                new Scanner(this, scratch, text, text.Length, 0, 0, Personal.ByRule, identifier: false).Run();
+            }
+            var more = scratch.Hits.Count > 0 && Moved.Merge(known, scratch.Hits);
+            scratch.Hits.Clear();
+            scratch.Hits.AddRange(known);
+            if (!more) return;
+        }
+    }
+
+    /// <summary>Length of what replaces a hit.</summary>
+    internal static int MarkerLength(in RedactionFinding hit) =>
+        hit.RuleId.Length + (hit.Action == RedactionAction.Pseudonym ? 12 + 1 + PseudonymLength : 11) + (hit.Bare ? 2 : 0);
+
+    const int PseudonymLength = 16;
 
     internal RedactionAction ActionOf(int rule) => _actions[rule];
 

@@ -75,7 +75,7 @@ ref partial struct Scanner
         if (digitsEnd < end) return end - start is 9 or 10 or 11 && OnIdWord(start, end);
         var digits = default(Digits);
         Read(ref digits, start);
-        if (digits.Total < 7) return false;
+        if (digits.Total < 7 || digits.Counts[0] + digits.Counts[1] == 2) return false;
         for (var groups = digits.Groups; groups > 0; groups--)
         {
             var stop = digits.Ends[groups - 1];
@@ -280,7 +280,20 @@ ref partial struct Scanner
     }
 
     /// <summary>Whether one of the words stands within the 40 bytes before, on the same line.</summary>
-    readonly bool Near(int start, byte[][] words)
+    bool Near(int start, byte[][] words)
+    {
+        // The same number is asked about several times, with more and fewer of its groups.
+        if (_nearStart != start) (_nearStart, _nearKnown, _nearFound) = (start, 0, 0);
+        var set = ReferenceEquals(words, PhoneWords) ? 1 : ReferenceEquals(words, SsnWords) ? 2 : ReferenceEquals(words, CardWords) ? 4 : 8;
+        if ((_nearKnown & set) == 0)
+        {
+            _nearKnown |= set;
+            if (Stands(start, words)) _nearFound |= set;
+        }
+        return (_nearFound & set) != 0;
+    }
+
+    readonly bool Stands(int start, byte[][] words)
     {
         var before = _text[Math.Max(0, start - 40)..start];
         if (before.TrimEnd("\r\n"u8).LastIndexOf((byte)'\n') is >= 0 and var cut) before = before[(cut + 1)..];

@@ -6,6 +6,8 @@ namespace Logwarden.Redaction;
 /// <summary>Secrets with a shape of their own: PEM blocks, JWTs, header credentials, password hashes.</summary>
 ref partial struct Scanner
 {
+    const int PemMax = 1 << 16;
+
     bool OnSpecial(int candidate, int start, int end)
     {
         for (var c = candidate; c != 0; c = SpecialWords.Table.Next(c))
@@ -33,7 +35,8 @@ ref partial struct Scanner
     {
         if (start < 4 || !_text[..start].EndsWith("----"u8)) return false;
         var rest = _text[start..];
-        var header = rest.IndexOf("PRIVATE KEY"u8);
+        if (rest.Length > PemMax) rest = rest[..PemMax];
+        var header = rest[..Math.Min(rest.Length, 60)].IndexOf("PRIVATE KEY"u8);
         if (header is < 0 or > 40) return false;
         var from = start;
         while (from > 0 && _text[from - 1] == '-') from--;
@@ -80,6 +83,7 @@ ref partial struct Scanner
 
     bool OnJwt(int start)
     {
+        if (start < _jwtEnd) return false;
         var end = start;
         var dots = 0;
         int firstDot = -1, secondStart = -1;
@@ -97,6 +101,7 @@ ref partial struct Scanner
                 break;
             }
         }
+        if (dots == 0) _jwtEnd = end;
         while (end > start && _text[end - 1] == '.') end--;
         if (firstDot < 0 || firstDot - start < 12 || end - firstDot < 12) return false;
         var second = _text[(firstDot + 1)..end];
@@ -116,7 +121,7 @@ ref partial struct Scanner
         while (p < _text.Length && p < end + 4 && _text[p] is (byte)' ' or (byte)':' or (byte)'+') p++;
         if (p == end || p >= _text.Length) return false;
         var stop = p;
-        while (stop < _text.Length && (Chars.Is(_text[stop], Ch.Wide | Ch.Tilde) || _text[stop] == ':')) stop++;
+        while (stop < _text.Length && stop < p + ValueMax && (Chars.Is(_text[stop], Ch.Wide | Ch.Tilde) || _text[stop] == ':')) stop++;
         while (stop > p && _text[stop - 1] is (byte)'.' or (byte)':') stop--;
         var value = _text[p..stop];
         if (value.Length < 8 || Placeholders.IsReference(value)) return false;
@@ -180,8 +185,10 @@ ref partial struct Scanner
             || text.StartsWith("argon2"u8) || text.StartsWith("krb5"u8) || text.StartsWith("pbkdf2"u8) || text.StartsWith("scrypt$"u8)
             || text.StartsWith("P$"u8) || text.StartsWith("H$"u8) || text.StartsWith("bcrypt"u8) || text.StartsWith("NT$"u8);
         if (!known) return false;
+        if (start < _hashEnd) return false;
         var end = start;
         while (end < _text.Length && (Chars.Is(_text[end], Ch.Wide) || _text[end] is (byte)'$' or (byte)'*' or (byte)'@' or (byte)',' or (byte)':')) end++;
+        _hashEnd = end;
         while (end > start && _text[end - 1] is (byte)':' or (byte)',' or (byte)'.') end--;
         return end - start >= 20 && Look.At(_text[start..end]).Entropy > 3 && Hit(RedactionRules.PasswordHash, start - 1, end);
     }

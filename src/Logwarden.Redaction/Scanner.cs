@@ -33,6 +33,11 @@ ref partial struct Scanner
     int _resume;
     int _longEnd;
     int _percentEnd;
+    int _hashEnd;
+    int _jwtEnd;
+    int _nearStart = -1;
+    int _nearKnown;
+    int _nearFound;
 
     /// <summary>Prepares a pass.</summary>
     /// <param name="redactor">Rules and what they do.</param>
@@ -205,10 +210,21 @@ ref partial struct Scanner
             action = RedactionAction.Pseudonym;
         }
         if (start < _resume) start = _resume;
+        start = BehindMarker(start);
         if (start >= end) return false;
         _scratch.Hits.Add(new RedactionFinding(rule, start + _base, end - start, action));
         _resume = end;
         return true;
+    }
+
+    // A place inside the marker of an earlier redaction is moved behind it.
+    readonly int BehindMarker(int start)
+    {
+        var floor = Math.Max(0, start - 100);
+        var open = _text[floor..start].LastIndexOf((byte)'[');
+        if (open < 0) return start;
+        var marker = Placeholders.MarkerLength(_text[(floor + open)..]);
+        return marker > 0 && floor + open + marker > start ? floor + open + marker : start;
     }
 
     /// <summary>What a byte after a word may mean: 1 = a separator or something before one, 2 = an @.</summary>

@@ -181,7 +181,7 @@ public static class SqlLiterals
 
     static int NumberEnd(ReadOnlySpan<byte> sql, int p)
     {
-        while (p < sql.Length && (Chars.Is(sql[p], Ch.Name) || sql[p] == '.' || (sql[p] is (byte)'+' or (byte)'-' && sql[p - 1] is (byte)'e' or (byte)'E' && p + 1 < sql.Length && Chars.Is(sql[p + 1], Ch.Digit)))) p++;
+        while (p < sql.Length && (Chars.Is(sql[p], Ch.Name | Ch.High) || sql[p] is (byte)'.' or (byte)'$' || (sql[p] is (byte)'+' or (byte)'-' && sql[p - 1] is (byte)'e' or (byte)'E' && p + 1 < sql.Length && Chars.Is(sql[p + 1], Ch.Digit)))) p++;
         return p;
     }
 }

@@ -27,6 +27,8 @@ public sealed class PostgresTests
     public async Task Each_log_format_of_a_real_server_is_taken_in_without_its_secrets()
     {
         using var folder = new TempFolder();
+        // PostgreSQL runs as a user of its own and must get in.
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_101_101);
         Run("start", folder.In("pg"));
         try
         {

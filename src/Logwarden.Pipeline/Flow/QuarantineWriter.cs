@@ -19,6 +19,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
     const int ScannedBytesMax = 256 * 1024;
     const int ExcerptBytesMax = 1024;
 
+    static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
     static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     readonly ArrayBufferWriter<byte> _json = new(4096);
@@ -96,7 +97,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
 
     static ReadOnlySpan<byte> ToBoundary(ReadOnlySpan<byte> cut)
     {
-        var at = cut.LastIndexOfAny(" \t\r\n,;"u8);
+        var at = cut.LastIndexOfAny(Boundaries);
         return at > 0 ? cut[..at] : [];
     }
 }

@@ -84,7 +84,7 @@ static class PostgresEvent
             o.Plain("parameter"u8, parameters);
             return;
         }
-        o.String("parameter"u8, "?"u8);
+        o.String("parameter"u8, "[REDACTED:sql-literal]"u8);
         output.SqlLiteralsRedacted++;
     }
 

@@ -89,7 +89,9 @@ public readonly record struct Period
     public bool IsNeverShorterThan(Period other)
     {
         if (Months >= other.Months && Days >= other.Days) return true;
-        if ((Months <= other.Months && Days <= other.Days) || AverageDays + 40 < other.AverageDays) return false;
+        if (Months <= other.Months && Days <= other.Days) return false;
+        if (Months * 28 + Days >= other.Months * 31 + other.Days + 1) return true;
+        if (Months * 31 + Days + 1 < other.Months * 28 + other.Days) return false;
         var first = new DateOnly(2000, 1, 1);
         for (var day = 0; day < 146_097; day++)
         {
@@ -104,8 +106,6 @@ public readonly record struct Period
 
     /// <summary>Longest number of days that it can take.</summary>
     public int DaysMax => Extreme(Math.Max, 0);
-
-    double AverageDays => Months * 30.436875 + Days;
 
     int Extreme(Func<int, int, int> choose, int seed)
     {

@@ -63,7 +63,7 @@ sealed class YamlTree(List<PolicyError> errors)
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
-            // the library's scanner trips over some texts (a comment that begins right inside a plain scalar, for one)
+            // the library's scanner throws these, instead of its own exception, on some broken texts
             Fail(parser.Current?.End ?? Mark.Empty, "not valid YAML from here on", null);
             return null;
         }

@@ -17,6 +17,7 @@ sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, 
     /// <summary>Length of the token that starts <paramref name="text"/>, 0 when it is not one.</summary>
     public int Match(ReadOnlySpan<byte> text)
     {
+        if (Max != 0 && text.Length > Prefix.Length + Max) text = text[..(Prefix.Length + Max + 1)];
         var end = Chars.RunEnd(text, Prefix.Length, Set);
         var count = end - Prefix.Length;
         if (count < Min || (Max != 0 && count > Max)) return 0;

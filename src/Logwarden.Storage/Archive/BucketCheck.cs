@@ -86,7 +86,7 @@ static class BucketCheck
         }
         if (answer is { PublicAccessBlockConfiguration: null })
         {
-            findings.Add(new("public-access", FindingLevel.Warning, $"What the bucket {bucket} says of public access cannot be read.",
+            findings.Add(new("unseen", FindingLevel.Warning, $"What the bucket {bucket} says of public access cannot be read.",
                 "Some gateways answer in a form of their own: see to it with the gateway's own tools."));
             return;
         }

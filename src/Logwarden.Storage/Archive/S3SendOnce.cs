@@ -1,13 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
 using Amazon.Runtime;
 
 namespace Logwarden.Archive;
 
 /// <summary>
-/// HTTP that sends a body once. When a connection ends before the answer, .NET's client sends the request again by itself, a PUT too:
-/// that makes a second locked version, without anyone having looked for the first. Here the second sending fails instead, and the store
-/// decides. <c>Expect: 100-continue</c>, which the SDK sets on every PUT, is left out: some gateways lose step after refusing such a PUT.
+/// HTTP that sends a call of the SDK once. When a connection ends before the answer, the SDK sends the same signed request again, below
+/// its own retries and whatever their number: of a PUT that makes a second locked version, without anyone having looked for the first.
+/// Here the second sending fails, and the store decides. <c>Expect: 100-continue</c>, which the SDK sets on every PUT, is left out: with
+/// it .NET repeats a request too, and some gateways lose step after refusing one.
 /// </summary>
 sealed class S3SendOnce(TimeSpan timeout) : HttpClientFactory, IDisposable
 {
@@ -21,52 +21,39 @@ sealed class S3SendOnce(TimeSpan timeout) : HttpClientFactory, IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    [SuppressMessage("Reliability", "CA2000", Justification = "A delegating handler disposes the one that it wraps; a request disposes its content.")]
+    [SuppressMessage("Reliability", "CA2000", Justification = "A delegating handler disposes the one that it wraps.")]
     sealed class Sender() : DelegatingHandler(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
     })
     {
+        const string CallId = "amz-sdk-invocation-id"; // one a call, the same in all that is sent for it
+        const int RememberedMax = 256; // more than are ever under way
+
+        readonly Lock _gate = new();
+        readonly Queue<string> _order = new();
+        readonly HashSet<string> _sent = new(StringComparer.Ordinal);
+
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            if (request.Headers.TryGetValues(CallId, out var ids) && !IsFirst(ids.First()))
+            {
+                throw new HttpRequestException("the connection ended before the answer");
+            }
             request.Headers.ExpectContinue = false;
-            if (request.Content is { } body) request.Content = new OnceContent(body);
             return base.SendAsync(request, cancellationToken);
         }
-    }
 
-    sealed class OnceContent : HttpContent
-    {
-        readonly HttpContent _body;
-        bool _isSent;
-
-        public OnceContent(HttpContent body)
+        bool IsFirst(string id)
         {
-            _body = body;
-            foreach (var header in body.Headers) Headers.TryAddWithoutValidation(header.Key, header.Value);
-        }
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
-            SerializeToStreamAsync(stream, context, CancellationToken.None);
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
-        {
-            if (_isSent) throw new IOException("the connection ended before the answer");
-            _isSent = true;
-            return _body.CopyToAsync(stream, context, cancellationToken);
-        }
-
-        protected override bool TryComputeLength(out long length)
-        {
-            length = _body.Headers.ContentLength ?? 0;
-            return _body.Headers.ContentLength is not null;
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing) _body.Dispose();
-            base.Dispose(disposing);
+            lock (_gate)
+            {
+                if (!_sent.Add(id)) return false;
+                _order.Enqueue(id);
+                if (_order.Count > RememberedMax) _sent.Remove(_order.Dequeue());
+                return true;
+            }
         }
     }
 }

@@ -16,7 +16,8 @@ static class EventsSql
     /// <summary>A query that gives the events of these segments and of the tail.</summary>
     /// <param name="segments">Parts of segments.</param>
     /// <param name="tail">Table of the tail; null leaves it out.</param>
-    public static string Rows(IReadOnlyList<SegmentSlice> segments, string? tail)
+    /// <param name="quarantined">Whether the tail's records that could not be taken in are among them; segments are of one class, so their choice is the caller's.</param>
+    public static string Rows(IReadOnlyList<SegmentSlice> segments, string? tail, bool quarantined)
     {
         var sql = new StringBuilder();
         var whole = segments.Where(slice => slice.Leaves.Count == 0).Select(slice => HotDatabase.Literal(slice.Segment.Path)).ToList();
@@ -30,6 +31,7 @@ static class EventsSql
             }
         }
         if (tail is not null) Part(sql, tail, isTail: true);
+        if (tail is not null && !quarantined) sql.Append(" WHERE \"class\" <> 'quarantine'");
         if (sql.Length == 0) return Nothing();
         return sql.ToString();
     }

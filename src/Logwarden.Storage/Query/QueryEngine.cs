@@ -85,8 +85,8 @@ public sealed class QueryEngine : IDisposable
         run =>
         {
             var select = SqlSandbox.Check(run, sql);
-            var everything = run.Snapshot.Segments.Select(segment => new SegmentSlice(segment, [])).ToList();
-            run.Read($"CREATE OR REPLACE TEMP VIEW events AS {EventsSql.Rows(everything, run.Snapshot.Tail)}", [], null, _ => true);
+            var everything = run.Snapshot.Segments.Where(segment => segment.Class != SearchPlan.Quarantine).Select(segment => new SegmentSlice(segment, [])).ToList();
+            run.Read($"CREATE OR REPLACE TEMP VIEW events AS {EventsSql.Rows(everything, run.Snapshot.Tail, quarantined: false)}", [], null, _ => true);
             string[] columns = [];
             var rows = new List<object?[]>();
             var truncated = false;
@@ -142,7 +142,7 @@ public sealed class QueryEngine : IDisposable
         }
     }
 
-    static string From(QueryRun run, SearchPlan plan) => EventsSql.Rows(SearchPlan.Slices(plan.Candidates), run.Snapshot.Tail);
+    static string From(QueryRun run, SearchPlan plan) => EventsSql.Rows(SearchPlan.Slices(plan.Candidates), run.Snapshot.Tail, quarantined: true);
 
     static Histogram Bars(QueryRun run, EventScope scope, int buckets)
     {

@@ -52,7 +52,7 @@ sealed class Search(QueryRun run, SearchRequest request)
         var sql = string.Create(CultureInfo.InvariantCulture, $"""
             SELECT leaf, "offset", epoch_us(time), epoch_us(ingested), event_id, "class", source, format, kinds, missing, "user", ip, action, "object",
                 redactions, event
-            FROM ({EventsSql.Rows(SearchPlan.Slices(batch), tail)}) WHERE {bounds}{plan.Condition} ORDER BY time DESC, "offset" DESC LIMIT {wanted}
+            FROM ({EventsSql.Rows(SearchPlan.Slices(batch), tail, quarantined: true)}) WHERE {bounds}{plan.Condition} ORDER BY time DESC, "offset" DESC LIMIT {wanted}
             """);
         var fresh = new List<EventRow>();
         run.Read(sql, plan.Parameters, null, row =>

@@ -34,6 +34,9 @@ sealed class SearchPlan
         public HotRowGroup Group => Segment.RowGroups[Index];
     }
 
+    /// <summary>Class of what could not be taken in: only who asks for it by name is shown it.</summary>
+    public const string Quarantine = "quarantine";
+
     /// <summary>Plans a scope.</summary>
     /// <exception cref="QueryRefusedException">The filter has an error.</exception>
     public static SearchPlan Of(EventScope scope, HotSnapshot snapshot)
@@ -46,6 +49,7 @@ sealed class SearchPlan
         if (scope.To is not null) sql.Append(CultureInfo.InvariantCulture, $"time < make_timestamptz({max}::BIGINT) AND ");
         var parameters = new List<object>();
         if (scope.Class is not null) Equal("class", scope.Class);
+        else sql.Append("\"class\" <> 'quarantine' AND ");
         if (scope.Source is not null) Equal("source", scope.Source);
         var (condition, values) = SqlWriter.Write(parsed.Predicate!);
         sql.Append('(').Append(condition).Append(')');
@@ -86,7 +90,7 @@ sealed class SearchPlan
         var candidates = new List<Candidate>();
         foreach (var segment in snapshot.Segments)
         {
-            if (scope.Class is not null && scope.Class != segment.Class) continue;
+            if (scope.Class is null ? segment.Class == Quarantine : scope.Class != segment.Class) continue;
             if (segment.MaxTimeMicros < min || segment.MinTimeMicros >= max) continue;
             var matching = TextPruning.Candidates(predicate, segment);
             for (var i = 0; i < segment.RowGroups.Length; i++)

@@ -27,7 +27,7 @@ sealed record QueryQuestion
     public string? Source { get; init; }
 
     /// <summary>Most rows, 1 to 10,000. Default 100.</summary>
-    public int Limit { get; init; } = 100;
+    public int? Limit { get; init; }
 
     /// <summary><c>next_cursor</c> of the page before.</summary>
     public string? Cursor { get; init; }
@@ -46,6 +46,8 @@ sealed partial class QueryJson : JsonSerializerContext;
 /// <summary><c>POST /api/v1/query</c>: what <c>logwarden query</c> does, over HTTP. Every question is recorded before it is answered.</summary>
 static class QueryEndpoint
 {
+    const int DefaultLimit = 100;
+
     /// <summary>Adds what the route needs.</summary>
     public static void AddQuery(this IServiceCollection services, string data)
     {
@@ -70,16 +72,69 @@ static class QueryEndpoint
         var scope = new EventScope { Filter = question.Filter ?? "", From = question.From, To = question.To, Class = question.Class, Source = question.Source };
         try
         {
-            var body = new MemoryStream();
-            if (question.Sql is { } sql) EventExport.WriteApi(await engine.SqlAsync(sql, cancel), body);
-            else if (question.Histogram is { } buckets) EventExport.WriteApi(await engine.HistogramAsync(scope, buckets, cancel), body);
-            else if (question.Top is { } field) EventExport.WriteApi(await engine.TopAsync(scope, field, question.Limit, cancel), body);
-            else EventExport.WriteApi(await engine.SearchAsync(new SearchRequest { Scope = scope, Limit = question.Limit, Cursor = question.Cursor }, cancel), body);
-            return Results.Bytes(body.GetBuffer().AsMemory(0, (int)body.Length), "application/json");
+            var answer = new AnswerWriter();
+            if (question.Sql is { } sql) await answer.WriteAsync(await engine.SqlAsync(sql, cancel), cancel);
+            else if (question.Histogram is { } buckets) await answer.WriteAsync(await engine.HistogramAsync(scope, buckets, cancel), cancel);
+            else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, question.Limit ?? DefaultLimit, cancel), cancel);
+            else await answer.WriteAsync(await engine.SearchAsync(new SearchRequest { Scope = scope, Limit = question.Limit ?? DefaultLimit, Cursor = question.Cursor }, cancel), cancel);
+            return Results.Bytes(answer.Memory, "application/json");
         }
         catch (QueryRefusedException refused)
         {
             return Results.Problem(refused.Message, statusCode: StatusCodes.Status400BadRequest);
         }
     }
+}
+
+/// <summary>
+/// An answer as one JSON object: <c>events</c>, <c>rows</c>, <c>histogram</c> or <c>top</c> hold what the command line prints a line each; beside
+/// them <c>next_cursor</c> (null at the end), <c>truncated</c> for SQL, and <c>elapsed_ms</c>.
+/// </summary>
+sealed class AnswerWriter
+{
+    readonly MemoryStream _body = new();
+
+    /// <summary>The answer.</summary>
+    public ReadOnlyMemory<byte> Memory => _body.GetBuffer().AsMemory(0, (int)_body.Length);
+
+    public async Task WriteAsync(SearchPage page, CancellationToken cancel)
+    {
+        await ListAsync("events", export => export.WriteAsync(page.Rows, cancel));
+        var cursor = page.NextCursor is null ? "null" : $"\"{System.Text.Json.JsonEncodedText.Encode(page.NextCursor)}\"";
+        End(page.Elapsed, $"\"next_cursor\":{cursor},");
+    }
+
+    public async Task WriteAsync(SqlAnswer answer, CancellationToken cancel)
+    {
+        await ListAsync("rows", export => export.WriteAsync(answer, cancel));
+        End(answer.Elapsed, answer.Truncated ? "\"truncated\":true," : "\"truncated\":false,");
+    }
+
+    public async Task WriteAsync(Histogram histogram, CancellationToken cancel)
+    {
+        await ListAsync("histogram", export => export.WriteAsync(histogram, cancel));
+        End(histogram.Elapsed, "");
+    }
+
+    public async Task WriteAsync(TopValues top, CancellationToken cancel)
+    {
+        await ListAsync("top", export => export.WriteAsync(top, cancel));
+        End(top.Elapsed, "");
+    }
+
+    /// <summary>The lines of an export as the elements of an array.</summary>
+    async Task ListAsync(string name, Func<EventExport, Task> write)
+    {
+        using var lines = new MemoryStream();
+        await write(new EventExport(lines, ExportFormat.Json, 0));
+        var text = lines.GetBuffer().AsSpan(0, (int)lines.Length).TrimEnd((byte)'\n').ToArray();
+        text.AsSpan().Replace((byte)'\n', (byte)',');
+        Put($"{{\"{name}\":[");
+        _body.Write(text);
+        Put("],");
+    }
+
+    void End(TimeSpan elapsed, string more) => Put(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{more}\"elapsed_ms\":{elapsed.TotalMilliseconds:F1}}}"));
+
+    void Put(string text) => _body.Write(System.Text.Encoding.UTF8.GetBytes(text));
 }

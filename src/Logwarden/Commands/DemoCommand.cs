@@ -92,7 +92,7 @@ static class DemoCommand
             "SELECT rule, sum(n)::BIGINT AS hits FROM (SELECT split_part(item, '=', 1) AS rule, CAST(split_part(item, '=', 2) AS BIGINT) AS n FROM (SELECT unnest(string_split(redactions, ',')) AS item FROM events WHERE redactions <> '')) GROUP BY 1 ORDER BY 2 DESC, 1",
             cancel);
         using var output = Console.OpenStandardOutput();
-        EventExport.Write(answer, "table", output);
+        await new EventExport(output, ExportFormat.Table, QueryCommand.Width()).WriteAsync(answer, cancel);
     }
 
     static void Segments(string folder)
@@ -110,7 +110,7 @@ static class DemoCommand
         using var engine = Engine(folder);
         var page = await engine.SearchAsync(new SearchRequest { Scope = new EventScope { Filter = "kind=LOG-1 OR kind=LOG-3" }, Limit = 8 }, cancel);
         using var output = Console.OpenStandardOutput();
-        EventExport.Write(page, "table", isFirst: true, output);
+        await new EventExport(output, ExportFormat.Table, QueryCommand.Width()).WriteAsync(page.Rows, cancel);
     }
 
     static void Next(string folder)

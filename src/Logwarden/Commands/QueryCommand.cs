@@ -67,40 +67,43 @@ static class QueryCommand
     static async Task RunAsync(QueryEngine engine, Asked asked, CancellationToken cancel)
     {
         using var output = Console.OpenStandardOutput();
+        var export = new EventExport(output, Enum.Parse<ExportFormat>(asked.Format, ignoreCase: true), Width());
         if (asked.Sql is not null)
         {
             var answer = await engine.SqlAsync(asked.Sql, cancel);
-            EventExport.Write(answer, asked.Format, output);
+            await export.WriteAsync(answer, cancel);
             if (answer.Truncated) await Console.Error.WriteLineAsync($"cut after {answer.Rows.Count} rows: narrow the statement or aggregate in it");
         }
         else if (asked.Histogram > 0)
         {
-            EventExport.Write(await engine.HistogramAsync(asked.Scope, asked.Histogram, cancel), asked.Format, output);
+            await export.WriteAsync(await engine.HistogramAsync(asked.Scope, asked.Histogram, cancel), cancel);
         }
         else if (asked.Top is not null)
         {
-            EventExport.Write(await engine.TopAsync(asked.Scope, asked.Top, asked.Limit, cancel), asked.Format, output);
+            await export.WriteAsync(await engine.TopAsync(asked.Scope, asked.Top, asked.Limit, cancel), cancel);
         }
         else
         {
-            await SearchAsync(engine, asked, output, cancel);
+            await SearchAsync(engine, asked, export, cancel);
         }
     }
 
-    static async Task SearchAsync(QueryEngine engine, Asked asked, Stream output, CancellationToken cancel)
+    static async Task SearchAsync(QueryEngine engine, Asked asked, EventExport export, CancellationToken cancel)
     {
         var left = asked.Limit;
         var cursor = asked.Cursor;
-        var isFirst = true;
         do
         {
             var page = await engine.SearchAsync(new SearchRequest { Scope = asked.Scope, Limit = Math.Min(left, SearchRequest.LimitMax), Cursor = cursor }, cancel);
-            EventExport.Write(page, asked.Format, isFirst, output);
-            (left, cursor, isFirst) = (left - page.Rows.Count, page.NextCursor, false);
+            await export.WriteAsync(page.Rows, cancel);
+            (left, cursor) = (left - page.Rows.Count, page.NextCursor);
         }
         while (left > 0 && cursor is not null);
         if (cursor is not null) await Console.Error.WriteLineAsync($"there is more: --cursor {cursor}");
     }
+
+    /// <summary>Columns of the terminal; a table that goes into a file or a pipe is not cut to the width of one.</summary>
+    public static int Width() => Console.IsOutputRedirected ? 240 : Console.WindowWidth;
 
     static Option<DateTimeOffset?> Instant(string name, string description) => new(name)
     {

@@ -96,7 +96,9 @@ public class CorpusTests(ITestOutputHelper console)
                 var expected = one.GetProperty("expected").EnumerateArray().ElementAtOrDefault(i);
                 if (expected.ValueKind != JsonValueKind.Object || !expected.TryGetProperty("SecretMarkers", out var markers)) continue;
                 var json = item.Event.Root.GetRawText();
-                foreach (var secret in markers.EnumerateArray().Select(marker => marker.GetProperty("secret_text").GetString()!.Trim()))
+                // The shape of a statement stays on purpose; only the values in it are secret here.
+                foreach (var secret in markers.EnumerateArray().Where(marker => marker.GetProperty("Kind").GetString() != "StatementTextLogSecret")
+                    .Select(marker => marker.GetProperty("secret_text").GetString()!.Trim()))
                 {
                     secrets++;
                     if (secret.Length >= 4 && json.Contains(JsonSerializer.Serialize(secret)[1..^1], StringComparison.Ordinal)) left.Add(one.GetProperty("id") + ": " + secret);
@@ -106,6 +108,7 @@ public class CorpusTests(ITestOutputHelper console)
         console.WriteLine($"{secrets} secrets, {left.Count} whole ones left");
         foreach (var one in left.Take(30)) console.WriteLine(one);
         Report("pgaudit", "postgres-pganalyze (lines)", items, (_, _) => []);
+        Assert.Empty(left);
     }
 
     [Fact]
@@ -142,6 +145,16 @@ public class CorpusTests(ITestOutputHelper console)
 
         static List<string> Form(string file) => Reading.All(Reading.Format("pgaudit"), File.ReadAllBytes(Corpora.Contract("postgres/" + file)))
             .ConvertAll(item => $"{item.Event!.TimeMicros}|{item.Event.Action}|{item.Event.User}|{item.Event.Ip}|{item.Event.Object}|{item.Event.Kinds}");
+    }
+
+    [Fact]
+    public void Our_own_samples_are_valid_OCSF()
+    {
+        foreach (var row in FormatTests.SampleFiles())
+        {
+            var (format, file) = row.Data;
+            Report(format, "samples/" + file, Reading.All(Reading.Format(format), File.ReadAllBytes(Path.Combine(FormatTests.Samples(), format, file))), (_, _) => []);
+        }
     }
 
     void Report(string format, string corpus, List<ReadItem> items, Differences differences)
@@ -181,8 +194,7 @@ public class CorpusTests(ITestOutputHelper console)
             {
                 var test = JsonDocument.Parse(line).RootElement;
                 var types = test.GetProperty("log_types");
-                // Rules for many kinds of logs are tested with logs of other kinds.
-                if (types.ValueKind == JsonValueKind.Array && types.GetArrayLength() == 1 && types[0].GetString() == type
+                if (types.ValueKind == JsonValueKind.Array && types.EnumerateArray().Any(one => one.GetString() == type)
                     && test.GetProperty("log").ValueKind == JsonValueKind.Object)
                 {
                     yield return test.GetProperty("log");
@@ -208,6 +220,7 @@ static class SlowReaders
         if (ip is not null && !Regex.IsMatch(ip, @"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$")) ip = null;
         if (ip != e.Ip) yield return $"ip {ip} {e.Ip}";
         var time = Optional(record, "eventTime");
+        if (time is not null && !DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, out _)) time = null;
         if ((time is null ? Reading.Accepted : Micros(time)) != e.TimeMicros) yield return $"time {time} {e.TimeMicros}";
         var service = Optional(record, "eventSource")?.Replace(".amazonaws.com", "", StringComparison.Ordinal);
         var action = service is null ? Optional(record, "eventName") : service + ":" + Optional(record, "eventName");

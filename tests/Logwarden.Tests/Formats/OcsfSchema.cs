@@ -35,6 +35,7 @@ sealed class OcsfSchema
             var number = category is null || categories[category] is not { } known ? 0 : (long)known["uid"]!;
             _classes[number * 1000 + (long)uid] = name;
         }
+        _classes[0] = "base_event";
         foreach (var (_, value) in _types.Concat(_dictionary)) AddObservable(value);
         foreach (var type in _objects.Values) AddObservable(type);
     }
@@ -129,7 +130,8 @@ sealed class OcsfSchema
             var text = type == "ip_t" ? Regex.Replace(value.GetString()!, @"(^|\.)0+(?=\d)", "$1") : value.GetString()!;
             if (!Regex.IsMatch(text, pattern)) errors.Add($"{at}: not a {type}: {text}");
         }
-        if (primitive is not ("integer_t" or "long_t")) return;
+        // The numbers of classes are checked against the class itself.
+        if (primitive is not ("integer_t" or "long_t") || name is "class_uid" or "category_uid" or "type_uid") return;
         var number = value.GetInt64();
         var known = Enum(attribute).Concat(Enum(_dictionary[name]?.AsObject())).ToHashSet(StringComparer.Ordinal);
         if (at.Contains("observables", StringComparison.Ordinal) && name == "type_id" && _observables.Contains(number)) return;

@@ -64,7 +64,7 @@ public class PolicyReaderTests
             Assert.Equal(read.Policy is null, read.Errors.Count > 0);
             var lines = changed.Split('\n').Length;
             Assert.All(read.Errors, error => Assert.InRange(error.Line, 1, lines + 1));
-        }, iter: 2_000);
+        }, iter: 1_000);
 
     [Fact]
     public void Check_prints_every_error_and_fails()

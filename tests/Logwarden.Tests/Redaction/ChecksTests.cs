@@ -44,7 +44,7 @@ public class ChecksTests
         {
             var token = Sample(rule);
             Assert.True(rule.Match(Encoding.ASCII.GetBytes(token)) == token.Length, rule.Id + " " + token);
-            Assert.NotEqual(token, Redacting.Text("see " + token + " there"));
+            Assert.DoesNotContain(token, Redacting.Text("see " + token + " there"), StringComparison.Ordinal);
             var mask = rule.Prefix + new string('x', rule.Min);
             Assert.Equal(0, rule.Match(Encoding.ASCII.GetBytes(mask)));
             Assert.Equal(0, rule.Match(Encoding.ASCII.GetBytes(token[..(rule.Prefix.Length + rule.Min - 1)])));

@@ -1,0 +1,128 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Logwarden.Redaction;
+using Logwarden.Tests.World;
+
+namespace Logwarden.Tests.Redaction;
+
+/// <summary>Rates over labelled corpora of secrets and over benign logs. The limits are floors under what was measured.</summary>
+public class CorporaTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData("secrets-gitleaks", 0.02)]
+    [InlineData("secrets-ms-security-utilities", 0.01)]
+    [InlineData("secrets-noseyparker", 0.20)] // most of what stays are user names beside a password, bucket names and hosts
+    [InlineData("secrets-kingfisher", 0.11)]
+    public void Secrets_of_the_corpus_are_gone(string corpus, double leaksMax)
+    {
+        int cases = 0, leaks = 0;
+        foreach (var line in File.ReadLines(Corpora.PathOf(corpus, "cases.jsonl")))
+        {
+            using var document = JsonDocument.Parse(line);
+            var entry = document.RootElement;
+            if (!string.Equals(entry.GetProperty("label").GetString(), "positive", StringComparison.Ordinal) || entry.GetProperty("rule").GetString()!.StartsWith("DAT", StringComparison.Ordinal)) continue;
+            var text = entry.GetProperty("text").GetString()!;
+            var result = Redacting.Text(text);
+            cases++;
+            if (Secrets(entry, text).Any(secret => Redacting.Leaks(result, secret)) || string.Equals(result, text, StringComparison.Ordinal)) leaks++;
+        }
+        output.WriteLine($"{corpus}: {cases} cases, {leaks} leaks");
+        Assert.True(leaks <= cases * leaksMax, $"{leaks} of {cases}");
+    }
+
+    static IEnumerable<string> Secrets(JsonElement entry, string text)
+    {
+        foreach (var name in new[] { "gitleaks_secret", "secret" })
+        {
+            if (!entry.TryGetProperty(name, out var secret) || secret.ValueKind != JsonValueKind.String) continue;
+            yield return secret.GetString()!;
+            yield break;
+        }
+        if (!entry.TryGetProperty("secret_spans", out var spans)) yield break;
+        foreach (var span in spans.EnumerateArray()) yield return text[span[0].GetInt32()..span[1].GetInt32()];
+    }
+
+    [Fact]
+    public void Ordinary_cloudtrail_records_stay_as_they_are_but_for_session_tokens()
+    {
+        int records = 0, falsely = 0;
+        var redactor = Redactor.Create(new RedactionOptions());
+        var scratch = new RedactionScratch();
+        foreach (var file in Directory.EnumerateFiles(Corpora.Folder("cloudtrail-invictus"), "*.json", SearchOption.AllDirectories))
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+            foreach (var record in document.RootElement.GetProperty("Records").EnumerateArray())
+            {
+                records++;
+                var raw = record.GetRawText();
+                if (!redactor.Json(Encoding.UTF8.GetBytes(raw), [], scratch, new ArrayBufferWriter<byte>())) continue;
+                foreach (var finding in scratch.Findings)
+                    if (!raw[..finding.Start].EndsWith("\"sessionToken\":\"", StringComparison.Ordinal)) falsely++;
+            }
+        }
+        output.WriteLine($"{records} records, {falsely} false hits");
+        Assert.True(records > 700);
+        Assert.Equal(0, falsely);
+    }
+
+    [Fact]
+    public void Pattern_types_of_personal_data_are_found_in_sentences()
+    {
+        Dictionary<string, string> types = new(StringComparer.Ordinal) { ["CREDIT_CARD"] = "payment-card", ["EMAIL_ADDRESS"] = "email", ["IBAN_CODE"] = "iban", ["US_SSN"] = "us-ssn", ["PHONE_NUMBER"] = "phone" };
+        int wanted = 0, found = 0, hits = 0, right = 0;
+        foreach (var file in new[] { "synth_dataset_v2.json", "generated_large.json" })
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(Corpora.PathOf("pii-presidio-research", file)));
+            foreach (var entry in document.RootElement.EnumerateArray())
+            {
+                var text = entry.GetProperty("full_text").GetString()!;
+                var bytes = Encoding.UTF8.GetBytes(text);
+                _ = Redacting.Text(bytes, out var scratch);
+                var ranges = scratch.Findings.ToArray().Select(f => (From: Encoding.UTF8.GetCharCount(bytes, 0, f.Start), To: Encoding.UTF8.GetCharCount(bytes, 0, f.Start + f.Length), Id: f.RuleId)).ToArray();
+                var spans = entry.GetProperty("spans").EnumerateArray().Where(s => types.ContainsKey(s.GetProperty("entity_type").GetString()!))
+                    .Select(s => (From: s.GetProperty("start_position").GetInt32(), To: s.GetProperty("end_position").GetInt32())).ToArray();
+                wanted += spans.Length;
+                found += spans.Count(s => ranges.Any(r => r.From <= s.From && r.To >= s.To));
+                var typed = ranges.Where(r => types.ContainsValue(r.Id)).ToArray();
+                hits += typed.Length;
+                right += typed.Count(r => spans.Any(s => s.From < r.To && r.From < s.To));
+            }
+        }
+        output.WriteLine($"recall {found}/{wanted}, precision {right}/{hits}");
+        Assert.True(found >= wanted * 0.95, $"recall {found}/{wanted}");
+        Assert.True(right >= hits * 0.90, $"precision {right}/{hits}");
+    }
+
+    [Fact]
+    public void No_byte_of_a_secret_in_a_postgres_line_survives()
+    {
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Corpora.PathOf("postgres-pganalyze", "analyze_cases.json")));
+        List<string> leaks = [];
+        int clean = 0, changed = 0;
+        foreach (var (line, expected) in document.RootElement.EnumerateArray().SelectMany(c => c.GetProperty("lines_in").EnumerateArray().Zip(c.GetProperty("expected").EnumerateArray())))
+        {
+            var content = line.GetProperty("Content").GetString()!;
+            var buffer = new ArrayBufferWriter<byte>();
+            if (line.TryGetProperty("LogLevel", out var level) && string.Equals(level.GetString(), "STATEMENT", StringComparison.Ordinal)) PostgresText.Statement(Encoding.UTF8.GetBytes(content), PostgresStatements.Removed, buffer, out _);
+            else PostgresText.Redact(Encoding.UTF8.GetBytes(content), PostgresStatements.Removed, buffer, out _);
+            var result = Encoding.UTF8.GetString(buffer.WrittenSpan);
+            if (!expected.TryGetProperty("SecretMarkers", out var markers) || markers.ValueKind != JsonValueKind.Array || markers.GetArrayLength() == 0)
+            {
+                clean++;
+                if (!string.Equals(result, content, StringComparison.Ordinal)) changed++;
+                continue;
+            }
+            var rest = result.Replace("[REDACTED:sql-literal]", "", StringComparison.Ordinal);
+            var bytes = Encoding.UTF8.GetBytes(content);
+            var secretBytes = markers.EnumerateArray().Select(m => (From: m.TryGetProperty("ByteStart", out var s) ? s.GetInt32() : 0, To: m.GetProperty("ByteEnd").GetInt32())).Distinct().ToArray();
+            var kept = new StringBuilder();
+            for (var i = 0; i < bytes.Length; i++)
+                if (!secretBytes.Any(m => i >= m.From && i < m.To)) kept.Append((char)bytes[i]);
+            if (Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(rest)).Length > kept.Length) leaks.Add(content + " -> " + result);
+        }
+        output.WriteLine($"{leaks.Count} lines with leaks, {changed} of {clean} lines without secrets changed");
+        Assert.Empty(leaks);
+        Assert.True(changed <= clean * 0.1, $"{changed} of {clean}");
+    }
+}
