@@ -330,7 +330,10 @@ public sealed class RecordReader
             {
                 if (error is null && length > _bytesMax) error = NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most");
                 if (_window.Broken is not null && length == bytes.Length) (error, _isFinished) = (_window.Broken, true);
-                if (error is not null) record = Bad(position, error, bytes[..length]);
+                if (error is not null)
+                {
+                    record = Bad(position, error, bytes[..length]);
+                }
                 else
                 {
                     record = new() { Bytes = bytes[..length].TrimEnd("\r\n"u8), Position = position };
