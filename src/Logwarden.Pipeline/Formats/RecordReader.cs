@@ -191,7 +191,10 @@ public sealed class RecordReader
         if (error is not null)
         {
             var bad = Bad(position, error, bytes);
-            _window.Skip(length);
+            // A stray bracket may have made lines of good records into an array.
+            var line = bytes[0] == '[' ? LineOfObject(bytes) : 0;
+            _window.Skip(line > 0 ? line : length);
+            if (line > 0) Forget();
             return bad;
         }
         _window.Skip(length);
