@@ -48,7 +48,7 @@ static class IngestBench
         await using (installation)
         {
             var (source, _) = installation.Sources.Ensure("bench", format);
-            var route = installation.Route(source);
+            var route = Installation.Route(source);
             using var progress = new ProgressLine("", 0, TimeProvider.System);
             IngestResult? result = null;
             var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
