@@ -116,7 +116,7 @@ sealed class JsonIndex
                     if (depth <= DepthMax && _open[depth] >= 0) Close(_open[depth], (int)reader.TokenStartIndex);
                     break;
                 case JsonTokenType.Number:
-                    if (reader.ValueSpan.Length > 17 && !IsFinite(ref reader))
+                    if ((reader.ValueSpan.Length > 17 || reader.ValueSpan.IndexOfAny((byte)'e', (byte)'E') >= 0) && !IsFinite(ref reader))
                         return NormalizeError.At("number-out-of-range", reader.TokenStartIndex, "a number is too large for any reader");
                     Leaf(JsonKind.Number, ref reader, nameStart, nameLength, 0);
                     break;

@@ -428,15 +428,22 @@ public sealed class CloudTrailFormat : IFormat
                 o.Raw(view.Name(row), view.Raw(row), view.HasBlanks);
                 continue;
             }
-            o.Begin("userIdentity"u8);
-            for (var part = view.First(row); part >= 0; part = view.After(part, row))
-            {
-                if (view.Kind(part) == JsonKind.String && IdentityMapped.Has(view.Name(part))) continue;
-                o.Raw(view.Name(part), view.Raw(part), view.HasBlanks);
-            }
-            o.End();
+            WriteIdentityRest(o, view, row);
         }
         o.End();
+    }
+
+    static void WriteIdentityRest(JsonOut o, scoped in JsonView view, int identity)
+    {
+        var any = false;
+        for (var part = view.First(identity); part >= 0; part = view.After(part, identity))
+        {
+            if (view.Kind(part) == JsonKind.String && IdentityMapped.Has(view.Name(part))) continue;
+            if (!any) o.Begin("userIdentity"u8);
+            any = true;
+            o.Raw(view.Name(part), view.Raw(part), view.HasBlanks);
+        }
+        if (any) o.End();
     }
 
     static void WriteUid(JsonOut o, ReadOnlySpan<byte> name, ReadOnlySpan<byte> uid)

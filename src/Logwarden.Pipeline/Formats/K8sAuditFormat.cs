@@ -103,8 +103,8 @@ public sealed class K8sAuditFormat : IFormat
                 ? new("not-k8s-audit", "verb", 0, "not an audit event: expected a verb")
                 : new("wrong-type", "verb", view.Position(verb), "expected text that is not empty");
         }
-        if (rows[(int)Field.AuditId] < 0 && rows[(int)Field.RequestUri] < 0 && rows[(int)Field.ObjectRef] < 0)
-            return new("not-k8s-audit", "auditID", 0, "not an audit event: expected auditID, objectRef or requestURI");
+        if (kind < 0 && rows[(int)Field.AuditId] < 0 && rows[(int)Field.RequestUri] < 0 && rows[(int)Field.ObjectRef] < 0)
+            return new("not-k8s-audit", "auditID", 0, "not an audit event: expected kind Event, auditID, objectRef or requestURI");
         ReadOnlySpan<Field> objects = [Field.User, Field.ObjectRef, Field.ResponseStatus];
         foreach (var field in objects)
         {
@@ -220,8 +220,9 @@ public sealed class K8sAuditFormat : IFormat
         }
         var scratch = output.Scratch;
         scratch.Write(facts.Verb);
-        scratch.Write(":"u8);
-        scratch.Write(facts.Resource.IsEmpty ? facts.Path : facts.Resource);
+        var about = facts.Resource.IsEmpty ? facts.Path : facts.Resource;
+        if (!about.IsEmpty) scratch.Write(":"u8);
+        scratch.Write(about);
         if (!facts.Subresource.IsEmpty)
         {
             scratch.Write("/"u8);

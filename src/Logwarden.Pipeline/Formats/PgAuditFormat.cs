@@ -231,6 +231,13 @@ public sealed class PgAuditFormat : IFormat
         o.OptionalPlain("original_time"u8, record[PgColumn.Time]);
         o.OptionalPlain("log_level"u8, record[PgColumn.Severity]);
         o.String("log_name"u8, facts.Subject == PgSubject.Audit ? "pgaudit"u8 : "postgresql"u8);
+        if (output.ClassUid is Ocsf.BaseEvent or Ocsf.ApplicationLifecycle or Ocsf.NetworkActivity)
+        {
+            // In these classes the actor comes with the host profile.
+            o.BeginArray("profiles"u8);
+            o.Element("host"u8);
+            o.EndArray();
+        }
         o.End();
     }
 
@@ -275,6 +282,8 @@ public sealed class PgAuditFormat : IFormat
         if (output.ClassUid == Ocsf.DatastoreActivity)
         {
             o.Begin("query_info"u8);
+            var command = facts.Subject == PgSubject.Audit ? facts.Audit(4) : PostgresActions.Verb(facts.Statement);
+            o.Plain("name"u8, command.IsEmpty ? "statement"u8 : command);
             PostgresEvent.WriteSql(o, "query_string"u8, facts.Statement, output);
             o.End();
         }

@@ -232,8 +232,10 @@ public sealed class RecordReader
     void Recover(RecordPosition position, int fault, NormalizeError error, out FramedRecord record)
     {
         record = Bad(position, error, _window.Unread);
-        var bytes = _window.Unread[..fault];
-        var line = _levels.Count == 0 ? bytes.IndexOf((byte)'\n') + 1 : LineOfObject(bytes);
+        // What shows at the fault that a new record begins there may stand right behind it.
+        _window.Has(fault + 3);
+        var bytes = _window.Unread;
+        var line = _levels.Count == 0 ? bytes[..fault].IndexOf((byte)'\n') + 1 : LineOfObject(bytes[..Math.Min(fault + 3, bytes.Length)]);
         if (line > 0)
         {
             // The record was torn before this line; from here on it may have swallowed good ones.
@@ -254,58 +256,60 @@ public sealed class RecordReader
         return at < 0 ? 0 : at + 1;
     }
 
-    /// <summary>Goes to the next object behind <c>},</c>, or to the end.</summary>
+    /// <summary>Goes to the next object behind <c>},</c>, or to a line that begins with one, or to the end.</summary>
     void SkipToElement()
     {
         while (true)
         {
             var bytes = _window.Unread;
-            var end = bytes.IndexOf((byte)'}');
-            if (end < 0)
+            var stop = bytes.IndexOfAny((byte)'}', (byte)'\n');
+            if (stop < 0)
             {
                 _window.Skip(bytes.Length);
                 if (!_window.More()) return;
                 continue;
             }
-            var at = end + 1;
+            var at = stop + 1;
             var hasComma = false;
             while (at < bytes.Length && (bytes[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t' or (byte)','))
                 hasComma |= bytes[at++] == ',';
-            if (at == bytes.Length && _window.More()) continue;
-            if (at < bytes.Length && hasComma && bytes[at] == '{')
+            if (bytes.Length - at < 2 && _window.More()) continue;
+            if (bytes[stop] == '}' && hasComma && at < bytes.Length && bytes[at] == '{')
             {
                 _window.Skip(at);
                 return;
             }
-            _window.Skip(end + 1);
+            if (bytes[(stop + 1)..].StartsWith("{\""u8) && bytes[stop] == '\n')
+            {
+                _window.Skip(stop + 1);
+                Forget();
+                return;
+            }
+            _window.Skip(stop + 1);
         }
     }
 
+    /// <summary>Reads what follows the records in their envelope. False when it is as it should be.</summary>
     bool ReadEnvelopeRest(out FramedRecord record)
     {
+        var position = Here();
+        var at = 0;
         record = default;
+        _inEnvelopeRest = false;
         while (true)
         {
-            var at = 0;
-            var bytes = _window.Unread;
-            var scan = _envelopeRest.Scan(bytes, ref at, null);
-            if (scan == JsonScan.Bad)
-            {
-                _inEnvelopeRest = false;
-                Recover(Here(), at, NormalizeError.At("invalid-json", at, "what follows the records in their envelope is not valid JSON"), out record);
-                return true;
-            }
-            _window.Skip(at);
+            var scan = _envelopeRest.Scan(_window.Unread, ref at, null);
             if (scan == JsonScan.Done)
             {
-                _inEnvelopeRest = false;
+                _window.Skip(at);
                 return false;
             }
-            if (_window.More()) continue;
-            _inEnvelopeRest = false;
-            record = Bad(Here(), _window.Broken ?? NormalizeError.At("truncated", 0, "the input ends inside an envelope: expected `}`"), default);
-            _isFinished = true;
-            _window.Skip(_window.Unread.Length);
+            if (scan == JsonScan.NeedMore && at <= _bytesMax && _window.More()) continue;
+            var error = scan == JsonScan.Bad || !_window.IsAtEnd
+                ? NormalizeError.At("invalid-json", at, "what follows the records in their envelope is not valid JSON")
+                : _window.Broken ?? NormalizeError.At("truncated", at, "the input ends inside an envelope: expected `}`");
+            _isFinished = _window.Broken is not null;
+            Recover(position, at, error, out record);
             return true;
         }
     }
@@ -326,7 +330,10 @@ public sealed class RecordReader
             {
                 if (error is null && length > _bytesMax) error = NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most");
                 if (_window.Broken is not null && length == bytes.Length) (error, _isFinished) = (_window.Broken, true);
-                if (error is not null) record = Bad(position, error, bytes[..length]);
+                if (error is not null)
+                {
+                    record = Bad(position, error, bytes[..length]);
+                }
                 else
                 {
                     record = new() { Bytes = bytes[..length].TrimEnd("\r\n"u8), Position = position };

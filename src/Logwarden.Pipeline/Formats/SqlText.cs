@@ -52,6 +52,10 @@ static class SqlText
         if (Cut(text, ")=("u8, (byte)')', output, out var count)) return count;
         if (Cut(text, " contains ("u8, (byte)')', output, out count)) return count;
         if (Cut(text, "arameters: "u8, 0, output, out count)) return count;
+        if (Cut(text, "invalid value \""u8, (byte)'"', output, out count)) return count;
+        if (Cut(text, "at or near \""u8, (byte)'"', output, out count)) return count;
+        if (Cut(text, "\": 0x"u8, 0, output, out count)) return count;
+        if (Cut(text, "WAL stream: "u8, 0, output, out count)) return count;
         if (Cut(text, ": \""u8, (byte)'"', output, out count)) return count;
         return Quoted(text, output);
     }

@@ -38,7 +38,7 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
     /// <exception cref="IOException">The disk refused; the file is to be deleted.</exception>
     public SegmentFile Write(string path, EventBuffer events, long firstLeaf)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(events.Count);
+        if (events.Count == 0) throw new ArgumentException("A segment has at least one event.", nameof(events));
         using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
         WriteParquet(file, events, firstLeaf);
         DurableFile.Sync(file);
@@ -121,13 +121,20 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
             for (var column = 0; column < SegmentSchema.Names.Count; column++)
             {
                 using var writer = group.NextColumn();
-                if (SegmentSchema.IsInt64(column)) ((ColumnWriter<long>)writer).WriteBatch(_longs[column].AsSpan(0, _count));
-                else if (!SegmentSchema.IsText(column)) ((ColumnWriter<int>)writer).WriteBatch(_ints[column].AsSpan(0, _count));
-                else if (!SegmentSchema.IsOptional(column)) ((ColumnWriter<ByteArray>)writer).WriteBatch(_texts[column].AsSpan(0, _count));
-                else
+                switch (writer)
                 {
-                    ((ColumnWriter<ByteArray>)writer).WriteBatch(
-                        _count, _present[column].AsSpan(0, _count), default, _texts[column].AsSpan(0, _values[column]));
+                    case ColumnWriter<long> longs:
+                        longs.WriteBatch(_longs[column].AsSpan(0, _count));
+                        break;
+                    case ColumnWriter<int> ints:
+                        ints.WriteBatch(_ints[column].AsSpan(0, _count));
+                        break;
+                    case ColumnWriter<ByteArray> texts when SegmentSchema.IsOptional(column):
+                        texts.WriteBatch(_count, _present[column].AsSpan(0, _count), default, _texts[column].AsSpan(0, _values[column]));
+                        break;
+                    default:
+                        ((ColumnWriter<ByteArray>)writer).WriteBatch(_texts[column].AsSpan(0, _count));
+                        break;
                 }
             }
         }

@@ -26,10 +26,12 @@ static class RedactCommand
             Arity = ArgumentArity.ZeroOrOne,
             HelpName = "FILE",
         };
-        var command = new Command("redact", "Takes secrets and personal data out of text or NDJSON.") { files, format, report, policy, data };
+        var payloads = new Option<bool>("--drop-payloads") { Description = "Also drop request and response bodies whole, by field name, as the pipeline does. Without it they are scanned like the rest." };
+        var command = new Command("redact", "Takes secrets and personal data out of text or NDJSON.") { files, format, report, payloads, policy, data };
         command.SetAction(parsed =>
         {
-            var redactor = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data)).Redactor;
+            var rules = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            var redactor = parsed.GetValue(payloads) ? rules.Redactor : rules.RedactorOfPayloads();
             var wanted = parsed.GetResult(report) is not null;
             var path = parsed.GetValue(report);
             using var output = Console.OpenStandardOutput();

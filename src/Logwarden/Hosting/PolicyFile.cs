@@ -10,10 +10,13 @@ namespace Logwarden.Hosting;
 /// <summary>The policy in force and what is built from it: redaction, classes, retention, archive checks.</summary>
 sealed class PolicyFile
 {
-    PolicyFile(PolicySnapshot policy, Redactor redactor)
+    readonly RedactionOptions _redaction;
+
+    PolicyFile(PolicySnapshot policy, RedactionOptions redaction)
     {
         Policy = policy;
-        Redactor = redactor;
+        _redaction = redaction;
+        Redactor = Redactor.Create(redaction);
         Classifier = new(policy);
     }
 
@@ -22,6 +25,9 @@ sealed class PolicyFile
 
     /// <summary>Its redaction (LOG-6).</summary>
     public Redactor Redactor { get; }
+
+    /// <summary>The same without dropping payload fields whole: what is in them is scanned like the rest.</summary>
+    public Redactor RedactorOfPayloads() => Redactor.Create(_redaction with { PayloadFields = [] });
 
     /// <summary>Its classes.</summary>
     public PolicyClassifier Classifier { get; }
@@ -88,7 +94,7 @@ sealed class PolicyFile
             Actor = actor,
             PseudonymKey = needsKey ? PseudonymKey(data.FullName) : default,
         };
-        return new(policy, Redaction.Redactor.Create(options with { PayloadFields = [.. options.PayloadFields, .. redaction.PayloadFields] }));
+        return new(policy, options with { PayloadFields = [.. options.PayloadFields, .. redaction.PayloadFields] });
     }
 
     /// <summary>The installation's key of pseudonyms: made once, kept with mode 0600. Without it equal values no longer get equal pseudonyms.</summary>

@@ -37,7 +37,7 @@ public class RecordReaderTests
     [InlineData("""{"Records":[{"a":1},{"b":2""", "truncated", """{"a":1}""")]
     [InlineData("""{"Records":[{"a":1},7,{"c":3}]}""", "not-an-object", """{"a":1}|{"c":3}""")]
     [InlineData("""[{"a":1},"text",{"c":3}]""", "not-an-object", """{"a":1}|{"c":3}""")]
-    [InlineData("{\"items\":[{\"a\":1},{\"b\":\n{\"items\":[{\"c\":3}]}\n", "invalid-json", "{\"a\":1}|{\"c\":3}")]
+    [InlineData("{\"items\":[{\"a\":1},{\"b\":\n{\"items\":[{\"c\":3}]}\n", "truncated", "{\"a\":1}|{\"c\":3}")]
     public void What_is_broken_is_reported_and_nothing_else_is_lost(string input, string code, string kept)
     {
         var (good, errors) = Read(input, Wrapped);
@@ -70,7 +70,7 @@ public class RecordReaderTests
         // 200 MB of one array: were it held, the buffer alone would show.
         var record = Encoding.UTF8.GetBytes("{\"eventName\":\"" + new string('n', 1000) + "\"},");
         using var input = new RepeatedStream("{\"Records\":["u8.ToArray(), record, 200_000, "{\"last\":1}]}"u8.ToArray());
-        var before = GC.GetTotalAllocatedBytes();
+        var before = GC.GetAllocatedBytesForCurrentThread();
         var reader = new RecordReader(input, Wrapped, RecordLimits.Default);
         var count = 0;
         while (reader.Read(out var one))
@@ -79,7 +79,7 @@ public class RecordReaderTests
             count++;
         }
         Assert.Equal(200_001, count);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 8_000_000);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 8_000_000);
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public class RecordReaderTests
     static byte[] Gzip(string text)
     {
         using var to = new MemoryStream();
-        using (var gzip = new GZipStream(to, CompressionLevel.Fastest)) gzip.Write(Encoding.UTF8.GetBytes(text));
+        using (var gzip = new GZipStream(to, CompressionLevel.Optimal)) gzip.Write(Encoding.UTF8.GetBytes(text));
         return to.ToArray();
     }
 
