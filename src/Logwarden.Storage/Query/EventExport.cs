@@ -218,7 +218,7 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
         return new string('█', eighths / 8) + (eighths % 8 == 0 ? "" : Eighths[eighths % 8]);
     }
 
-    void SqlJson(IReadOnlyList<string> columns, IReadOnlyList<object?> row)
+    void SqlJson(IReadOnlyList<string> columns, object?[] row)
     {
         using (var writer = new Utf8JsonWriter(_line, JsonOptions))
         {
