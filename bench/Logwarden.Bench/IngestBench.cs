@@ -1,10 +1,8 @@
 using System.Text.Json;
 using Logwarden.Commands;
-using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
-using Microsoft.Win32.SafeHandles;
 
 namespace Logwarden.Bench;
 
@@ -66,7 +64,7 @@ static class IngestBench
 
     static Task Floor(string folder, string[] files)
     {
-        using SafeFileHandle output = File.OpenHandle(Path.Combine(folder, "floor"), FileMode.Create, FileAccess.Write);
+        using var output = File.OpenHandle(Path.Combine(folder, "floor"), FileMode.Create, FileAccess.Write);
         var at = 0L;
         foreach (var file in files)
         {

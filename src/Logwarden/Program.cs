@@ -1,9 +1,5 @@
 using System.CommandLine;
-using System.Runtime.Versioning;
 using Logwarden.Commands;
-
-// Durable writes go through Linux system calls.
-[assembly: SupportedOSPlatform("linux")]
 
 namespace Logwarden;
 
