@@ -5,6 +5,10 @@ namespace Logwarden.Query;
 /// <summary>Counts. Row groups of which all rows are meant, and in the same stretch of time, are counted by their footers and not read.</summary>
 static class Aggregates
 {
+    // Bars have instants at their ends: year 1 to 9999, less some years for the last bar's end.
+    const long CalendarMin = -62_135_596_800_000_000;
+    const long CalendarEnd = 253_000_000_000_000_000;
+
     public static long Count(QueryRun run, EventScope scope)
     {
         var plan = SearchPlan.Of(scope, run.Snapshot);
@@ -27,6 +31,7 @@ static class Aggregates
     {
         var plan = SearchPlan.Of(scope, run.Snapshot);
         if (Span(run, scope, plan) is not var (first, end)) return new([], run.Elapsed);
+        (first, end) = (Math.Max(first, CalendarMin), Math.Min(end, CalendarEnd));
         if (end <= first) throw new QueryRefusedException("The end of the histogram is not after its start.");
         var width = (end - first - 1) / buckets + 1;
         var counts = new long[buckets];
@@ -40,7 +45,8 @@ static class Aggregates
         var sql = string.Create(CultureInfo.InvariantCulture, $"SELECT (epoch_us(time) - {first}) // {width} AS bucket, count(*) {From(run, plan, rest)} GROUP BY bucket");
         run.Read(sql, plan.Parameters, null, row =>
         {
-            counts[row.GetInt64(0)] += row.GetInt64(1);
+            // Times that no calendar has are in no bar.
+            if (row.GetInt64(0) is >= 0 and var bucket && bucket < buckets) counts[bucket] += row.GetInt64(1);
             return true;
         });
         var bars = new HistogramBucket[buckets];
@@ -85,7 +91,7 @@ static class Aggregates
             return true;
         });
         if (min > max) return null;
-        return (scope.From is null ? min : first, scope.To is null ? max + 1 : end);
+        return (scope.From is null ? min : first, scope.To is null ? Math.Min(max, CalendarEnd) + 1 : end);
     }
 
     static string From(QueryRun run, SearchPlan plan, IEnumerable<SearchPlan.Candidate> units) =>

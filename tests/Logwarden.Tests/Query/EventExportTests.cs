@@ -30,15 +30,17 @@ public class EventExportTests
     };
 
     [Fact]
-    public async Task JSON_is_the_OCSF_event_with_our_columns_as_its_last_member()
+    public async Task JSON_is_the_OCSF_event_with_our_facts_under_unmapped()
     {
-        var lines = (await Print(ExportFormat.Json, export => export.WriteAsync([Row, Row with { Leaf = null, Event = "{}", Redactions = "" }], Cancel))).Split('\n');
-        Assert.Equal(
-            """{"class_uid":3002,"message":"ü","logwarden":{"class":"security-audit","source":"aws","format":"cloudtrail","event_id":"e-1","offset":7,"leaf":3,"ingested":"2026-01-01T00:00:01.000000Z","kinds":["LOG-1","LOG-3"],"missing":["object"],"redactions":{"aws-key":1,"email":2}}}""",
-            lines[0]);
+        var lines = (await Print(ExportFormat.Json, export => export.WriteAsync([Row, Row with { Event = "{}", Redactions = "" }], Cancel))).Split('\n');
+        Assert.Equal(3, lines.Length);
+        using var first = JsonDocument.Parse(lines[0]);
+        Assert.Equal("ü", first.RootElement.GetProperty("message").GetString());
+        var facts = first.RootElement.GetProperty("unmapped").GetProperty("logwarden");
+        Assert.Equal(["LOG-1", "LOG-3"], facts.GetProperty("kinds").EnumerateArray().Select(kind => kind.GetString()));
+        Assert.Equal(("security-audit", "e-1"), (facts.GetProperty("class").GetString(), facts.GetProperty("event_id").GetString()));
         using var second = JsonDocument.Parse(lines[1]);
-        Assert.False(second.RootElement.GetProperty("logwarden").TryGetProperty("leaf", out _));
-        Assert.Equal("", lines[2]);
+        Assert.Equal("aws", second.RootElement.GetProperty("unmapped").GetProperty("logwarden").GetProperty("source").GetString());
     }
 
     [Fact]
