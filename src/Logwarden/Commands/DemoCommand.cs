@@ -66,8 +66,7 @@ static class DemoCommand
         foreach (var format in FormatCatalog.All)
         {
             var id = "demo-" + format.Name;
-            var map = Samples.FieldMap(format.Name);
-            installation.Sources.Ensure(id, format.Name, map);
+            installation.Sources.Ensure(id, format.Name);
             var token = installation.Sources.AddToken(id);
             foreach (var file in Samples.Of(format.Name))
             {
@@ -143,14 +142,6 @@ static class Samples
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "samples", "logs", format);
         if (!Directory.Exists(folder)) return [];
-        return Directory.EnumerateFiles(folder).Where(file => !Path.GetFileName(file).Contains("expected", StringComparison.Ordinal)
-            && !Path.GetFileName(file).StartsWith("field-map", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
-    }
-
-    /// <summary>The field map of the <c>json</c> sample.</summary>
-    public static Dictionary<string, string> FieldMap(string format)
-    {
-        var path = Path.Combine(AppContext.BaseDirectory, "samples", "logs", format, "field-map.json");
-        return File.Exists(path) ? System.Text.Json.JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(path))! : [];
+        return Directory.EnumerateFiles(folder).Where(file => !Path.GetFileName(file).Contains(".ocsf.", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
     }
 }
