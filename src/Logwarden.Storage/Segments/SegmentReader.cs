@@ -16,6 +16,7 @@ namespace Logwarden.Segments;
 public sealed class SegmentReader : IDisposable
 {
     readonly Stream? _stream;
+    readonly Func<bool> _step;
     readonly ArrayBufferWriter<byte> _event = new(8 * 1024);
     ParquetFileReader? _file;
     RowGroupReader? _group;
@@ -24,7 +25,11 @@ public sealed class SegmentReader : IDisposable
     int _nextGroup;
     long _rowsLeft;
 
-    SegmentReader(Stream? stream) => _stream = stream;
+    SegmentReader(Stream? stream)
+    {
+        _stream = stream;
+        _step = Step; // once, not for each row
+    }
 
     /// <summary>What is wrong with the file; null as long as nothing is.</summary>
     public string? Error { get; private set; }
@@ -62,7 +67,7 @@ public sealed class SegmentReader : IDisposable
 
     /// <summary>Goes to the next row.</summary>
     /// <returns>False at the end, and when the file is broken: see <see cref="Error"/>.</returns>
-    public bool Next() => Error is null && Guarded(Step);
+    public bool Next() => Error is null && Guarded(_step);
 
     /// <summary>Goes to the first row with this event id. Only the id column is read up to there. To be called before <see cref="Next"/>.</summary>
     /// <returns>False when there is none, and when the file is broken: see <see cref="Error"/>.</returns>
