@@ -28,10 +28,12 @@ ref partial struct Scanner
         if (!TryPlace(end, start > 0 && _text[start - 1] == '<', out var place)) return;
         var nameStart = Chars.RunStart(_text, start, Math.Max(Math.Max(0, end - NameMax), _resume), Ch.Token | Ch.Dot);
         var name = _text[nameStart..end];
-        if (place.Separator == ',' && IsFieldValue(nameStart)) return;
+        if (place.Separator == ',' && (IsFieldValue(nameStart) || !IsArgument(nameStart, name, place))) return;
         // A part of a path of names (arn:aws:service:…), not a key.
         if (place is { Separator: (byte)':', Enclosed: false } && nameStart > 1 && _text[nameStart - 1] == ':' && place.Start == end + 1) return;
+        if (place.Separator == ' ' && SpacedName(name)) OnSpaced(nameStart, place);
         if (place.Separator == ' ' && !ProseName(name)) return;
+        if (name.Length <= 2 && place is { Enclosed: true, Quote: not 0 } && OnPrivateMember(nameStart, name, place)) return;
         // "Unseal Key 2: …"
         if (name.Length <= 2 && nameStart > 4 && Chars.Is(name[0], Ch.Digit) && _text[..nameStart].EndsWith("ey "u8)) name = _text[Chars.RunStart(_text, nameStart - 1, 0, Ch.Name)..(nameStart - 1)];
         var kind = ReadName(name);
@@ -50,6 +52,27 @@ ref partial struct Scanner
         var p = start - 1;
         while (p >= 0 && (Chars.Is(_text[p], Ch.Quote | Ch.Space) || _text[p] == '\\')) p--;
         return p >= 0 && _text[p] is (byte)':' or (byte)'=';
+    }
+
+    // ("key", "value"): the string is the name and nothing else, and what follows is not the name of a field or the same word again.
+    readonly bool IsArgument(int nameStart, ReadOnlySpan<byte> name, in Place place)
+    {
+        if (nameStart == 0 || !Chars.Is(_text[nameStart - 1], Ch.Quote)) return false;
+        var rest = _text[place.Start..Math.Min(_text.Length, place.Start + 256)];
+        var close = rest.IndexOf(place.Quote);
+        if (place.Quote == 0 || close < 0) return true;
+        if (rest[..close].SequenceEqual(name)) return false;
+        var after = close + 1;
+        while (after < rest.Length && rest[after] <= ' ') after++;
+        return after >= rest.Length || rest[after] != ':';
+    }
+
+    bool OnPrivateMember(int nameStart, ReadOnlySpan<byte> name, in Place place)
+    {
+        var length = _text[place.Start..Math.Min(_text.Length, place.Start + ValueMax)].IndexOfAny(place.Quote, (byte)'\\');
+        if (length < 0) return false;
+        var end = place.Start + length;
+        return IsPrivateMember(name, _text[place.Start..end], Around(_text, nameStart, end)) && Hit(RedactionRules.PrivateKey, place.Start, end);
     }
 
     readonly KeyKind ReadName(ReadOnlySpan<byte> name)
@@ -72,6 +95,7 @@ ref partial struct Scanner
         var rule = Decide(kind, value, place.Quote != 0);
         if (rule < 0 || place.Separator == ',' && rule != RedactionRules.Password && Look.At(value).Digits == 0) return;
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
+        if (rule == RedactionRules.Password) OnAccountLine(nameStart);
         Hit(rule, place.Start, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
     }
@@ -112,8 +136,9 @@ ref partial struct Scanner
         if (look.Spaces > 0 || look.Dots > 3) return false;
         if (look.Digits > 0 && look.Letters > 0)
             return look.Length >= (more ? 10 : 16) && look.Entropy >= (more ? 2.8 : 3.0) && look.Slashes <= 2 && look.Others <= 4;
-        if (more && look.Letters == 0) return look.Digits >= 20 && look.Others == 0;
-        return more && look.Length >= 20 && look.Entropy >= 3.3 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
+        if (more && look.Letters == 0) return look.Digits >= 15 && look.Others == 0;
+        if (!more) return look is { Length: >= 32, Upper: > 4, Lower: > 4, Entropy: > 4.2, Dashes: <= 2 } && look.Dots + look.Slashes + look.Others == 0;
+        return look.Length >= 20 && look.Entropy >= 3.0 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
     }
 
     /// <summary>An expression of a program and not a literal: a call, a member, a path of names.</summary>
@@ -354,6 +379,10 @@ ref partial struct Scanner
         if (at >= line.Length || !Chars.Is(line[at], Ch.Quote)) return false;
         var close = line[(at + 1)..].IndexOf(line[at]);
         if (close < 3 || line.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
+        // 'password for the user "a" is "b"'
+        var quoted = line[..at].IndexOf(line[at]);
+        var account = quoted < 0 ? -1 : line[(quoted + 1)..at].IndexOf(line[at]);
+        if (account > 0) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
         Hit(RedactionRules.Password, from + at + 1, from + at + 1 + close);
         return false;
     }

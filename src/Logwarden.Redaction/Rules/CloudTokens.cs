@@ -17,7 +17,7 @@ static class CloudTokens
         new("aws-bedrock-api-key", "bedrock-api-key-", Ch.Base64Url, 30),
         new("aws-appsync-key", "da2-", Ch.Base36, 26, 26),
         new("aws-mws-key", "amzn.mws.", Ch.Token, 36, 36, Fold: true),
-        new("alibaba-access-key-id", "LTAI", Ch.Alnum, 16, 24),
+        new("alibaba-access-key-id", "LTAI", Ch.Alnum, 12, 24, Mixed: true),
         new("azure-devops-token", "azd0", Ch.Base36, 48, 48),
         new("azure-function-key", "AzFu", Ch.Base64, 60),
         new("gcp-api-key", "AIza", Ch.Token, 35, 35),

@@ -70,6 +70,8 @@ static class KeyNames
         if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
             return KeyKind.AccessKeyId;
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
+        // A React build bakes these into its pages: accounts as well as keys.
+        if (compact.StartsWith("reactapp"u8) && (EndsWith(compact, "user"u8) || EndsWith(compact, "username"u8))) return KeyKind.Password;
         var kind = Contained(compact) | Ending(compact);
         if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;

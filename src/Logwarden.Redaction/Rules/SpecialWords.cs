@@ -14,6 +14,10 @@ static class SpecialWords
     internal const int Salesforce = 7;
     internal const int Identified = 8;
     internal const int Terraform = 9;
+    internal const int Netrc = 10;
+    internal const int SecureString = 11;
+    internal const int ServerLogin = 12;
+    internal const int DirectoryEntry = 13;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -27,6 +31,10 @@ static class SpecialWords
         ("00D", false, Salesforce),
         ("identified", true, Identified),
         ("atlasv1", false, Terraform),
+        ("machine", false, Netrc),
+        ("convertto", true, SecureString),
+        ("connect", true, ServerLogin),
+        ("DirectoryEntry", false, DirectoryEntry),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);
