@@ -114,6 +114,8 @@ ref partial struct Scanner
         inner.Run();
         if (hits.Count == before) return -1;
         var rule = hits[before].Rule;
+        // Binary data whose first bytes happen to be text holds no addresses and numbers of people.
+        if (_redactor.IsPersonal(rule) && !Encodings.Printable(plain.AsSpan(0, length))) rule = -1;
         hits.RemoveRange(before, hits.Count - before);
         return rule;
     }
@@ -163,7 +165,7 @@ ref partial struct Scanner
         var words = 0;
         for (var p = line.Length; p > 0 && words < most;)
         {
-            while (p > 0 && !Chars.Is(line[p - 1], Ch.Name)) p--;
+            while (p > 0 && !Chars.Is(line[p - 1], Ch.Name) && (words == 0 || line[p - 1] is not ((byte)'/' or (byte)')' or (byte)'\t' or (byte)';'))) p--;
             var wordEnd = p;
             while (p > 0 && Chars.Is(line[p - 1], Ch.Name)) p--;
             if (wordEnd == p) break;

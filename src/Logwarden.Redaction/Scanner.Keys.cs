@@ -37,6 +37,7 @@ ref partial struct Scanner
         // "Unseal Key 2: …"
         if (name.Length <= 2 && nameStart > 4 && Chars.Is(name[0], Ch.Digit) && _text[..nameStart].EndsWith("ey "u8)) name = _text[Chars.RunStart(_text, nameStart - 1, 0, Ch.Name)..(nameStart - 1)];
         var kind = ReadName(name);
+        if (kind == KeyKind.AccessKeyId && place is { Enclosed: true, Quote: (byte)'"' }) OnIdentifier(name, place);
         if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
         if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
         if (place.Separator == ':' && (kind & KeyKind.Secret) != KeyKind.None && OnHeader(name, place)) return;
@@ -44,6 +45,14 @@ ref partial struct Scanner
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
         OnValue(kind, nameStart, place, valueEnd);
+    }
+
+    // "accessKeyId": "AKIA…" names a principal, in a record that is text as in one that is JSON.
+    void OnIdentifier(ReadOnlySpan<byte> name, in Place place)
+    {
+        const int Length = 20;
+        if (place.Separator != ':' || !name.SequenceEqual("accessKeyId"u8) || place.Start + Length >= _text.Length) return;
+        if (_text[place.Start + Length] == '"' && Chars.RunEnd(_text, place.Start, Ch.UpAlnum) == place.Start + Length) _resume = place.Start + Length;
     }
 
     // In "a": "b", "c": the string before the comma is a value already.
@@ -94,10 +103,27 @@ ref partial struct Scanner
         if (value[0] == '/' && place.Quote == 0 && _text[nameStart..place.Start].IndexOf("PWD"u8) >= 0) return;
         var rule = Decide(kind, value, place.Quote != 0);
         if (rule < 0 || place.Separator == ',' && rule != RedactionRules.Password && Look.At(value).Digits == 0) return;
+        if (end - place.Start >= ValueMax) end = Chars.RunEnd(_text, end, Ch.Wide);
+        else if (rule == RedactionRules.Password && place is { Quote: 0, Separator: (byte)'=' }) end = WithComment(nameStart, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
         if (rule == RedactionRules.Password) OnAccountLine(nameStart);
         Hit(rule, place.Start, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
+    }
+
+    // NAME=value # comment, a line of its own: what is said about a password often repeats it.
+    readonly int WithComment(int nameStart, int end)
+    {
+        var line = Chars.RunStart(_text, nameStart, Math.Max(0, nameStart - 16), Ch.Space);
+        while (line > 0 && line < nameStart && _text[line] == '\n') line++;
+        if (line > 1 && _text[line - 1] == '#') line--;
+        if (line > 0 && _text[line - 1] != '\n' || !Chars.Is(_text[nameStart], Ch.Up)) return end;
+        var p = end;
+        while (p < _text.Length && p < end + 16 && _text[p] == ' ') p++;
+        if (p == end || p >= _text.Length || _text[p] != '#') return end;
+        var rest = _text[p..Math.Min(_text.Length, p + 256)];
+        var stop = rest.IndexOfAny((byte)'\n', (byte)'\r');
+        return p + (stop < 0 ? rest.Length : stop);
     }
 
     /// <summary>Which rule, if any, wants <paramref name="value"/> of a key of this <paramref name="kind"/>; -1 when none.</summary>
@@ -114,14 +140,26 @@ ref partial struct Scanner
         if ((kind & KeyKind.Secret) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && SecretLook(look, quoted, (kind & KeyKind.Vendor) != KeyKind.None))
             return RedactionRules.Secret;
         if ((kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, (kind & ~KeyKind.Vendor) != KeyKind.None)) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Key) != KeyKind.None && ProductKey(value)) return RedactionRules.Secret;
         if ((kind & KeyKind.Key) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
             return RedactionRules.Secret;
         return -1;
     }
 
+    // ABCDE-FGHIJ-KLMNO-PQRST-UVWXY
+    static bool ProductKey(ReadOnlySpan<byte> value)
+    {
+        if (value.Length != 29) return false;
+        for (var i = 0; i < value.Length; i++)
+            if (i % 6 == 5 ? value[i] != '-' : !Chars.Is(value[i], Ch.UpAlnum)) return false;
+        return Look.At(value).Distinct > 8;
+    }
+
     static bool SecretLook(in Look look, bool quoted, bool vendor)
     {
         if (look.Length < 6 || look.Spaces > 0) return false;
+        // A stand-in of the full length, such as tests hold.
+        if (quoted && look is { Length: >= 20, Distinct: <= 2, Digits: 0, Others: 0 }) return true;
         if (look.Digits > 0 && look.Letters > 0) return look.Length >= 8 ? look.Entropy >= 2.2 : quoted && look.Entropy >= 2.5;
         if (look.Letters == 0) return look.Digits >= (vendor ? 12 : 16) && look.Others == 0 && look.Distinct > 3;
         if (look.Others > 0 && look.Others < 6 && quoted) return look.Entropy >= 2.8;
@@ -137,8 +175,7 @@ ref partial struct Scanner
         if (look.Digits > 0 && look.Letters > 0)
             return look.Length >= (more ? 10 : 16) && look.Entropy >= (more ? 2.8 : 3.0) && look.Slashes <= 2 && look.Others <= 4;
         if (more && look.Letters == 0) return look.Digits >= 15 && look.Others == 0;
-        if (!more) return look is { Length: >= 32, Upper: > 4, Lower: > 4, Entropy: > 4.2, Dashes: <= 2 } && look.Dots + look.Slashes + look.Others == 0;
-        return look.Length >= 20 && look.Entropy >= 3.0 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
+        return more && look.Length >= 20 && look.Entropy >= 3.0 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
     }
 
     /// <summary>An expression of a program and not a literal: a call, a member, a path of names.</summary>
@@ -247,6 +284,7 @@ ref partial struct Scanner
             if (c is (byte)'"' or (byte)'\'' or (byte)'`') quote = c;
             else if (c == '\\' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'' or (byte)'\\') continue;
             else if (c is (byte)' ' or (byte)'\t' && quote == 0) continue;
+            else if (quote == 0 && c is (byte)'b' or (byte)'r' or (byte)'u' or (byte)'f' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (c is (byte)'\r' or (byte)'\n' && quote == 0 && (separator == '>' || separator == ':' && enclosed)) continue;
             else break;
             if (quote != 0 && p + 1 < text.Length && text[p + 1] == quote)

@@ -66,6 +66,24 @@ ref partial struct Scanner
         return length < 0 ? limit : start + length;
     }
 
+    /// <summary>credentials { username 'x' password 'y' } of a Gradle script: what stands between the braces.</summary>
+    bool OnCredentialsBlock(int end)
+    {
+        var limit = Math.Min(_text.Length, end + ArgumentsMax);
+        var open = Gap(end, limit);
+        if (open >= limit || _text[open] != '{') return false;
+        var length = _text[open..limit].IndexOf((byte)'}');
+        if (length < 0) return false;
+        var block = _text.Slice(open + 1, length - 1);
+        var first = block.IndexOf("username"u8);
+        var password = first < 0 ? -1 : block[first..].IndexOf("password"u8);
+        if (password < 0) return false;
+        var rest = block[(first + password + 8)..];
+        rest = rest[Math.Min(rest.Length, Chars.RunEnd(rest, 0, Ch.Space | Ch.Equal))..].TrimEnd(Blanks);
+        if (rest.Length < 3 || !Chars.Is(rest[0], Ch.Quote) || Placeholders.IsReference(rest[1..])) return false;
+        return Hit(RedactionRules.Password, open + 1 + first, open + 1 + block.TrimEnd(Blanks).Length);
+    }
+
     /// <summary>ConvertTo-SecureString [-String] [-Force] [-AsPlainText] 'plain text'.</summary>
     bool OnSecureString(int end)
     {

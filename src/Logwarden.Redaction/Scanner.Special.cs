@@ -27,6 +27,7 @@ ref partial struct Scanner
                 SpecialWords.Netrc => OnNetrc(start, end),
                 SpecialWords.SecureString => OnSecureString(end),
                 SpecialWords.ServerLogin => OnServerLogin(end),
+                SpecialWords.Block => OnCredentialsBlock(end),
                 SpecialWords.DirectoryEntry => OnDirectoryEntry(end),
                 _ => false,
             };

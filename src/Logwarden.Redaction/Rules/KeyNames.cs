@@ -55,7 +55,7 @@ static class KeyNames
 
     static readonly byte[][] PasswordEndings = Ascii("pass", "pwd", "pw", "psw", "pswd", "pss");
     static readonly byte[][] NotPassword = Ascii("bypass", "compass", "onepass", "encompass", "surpass", "trespass");
-    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "salt", "nonce", "pin", "login");
+    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login");
 
     /// <summary>Reads the <paramref name="name"/> of a key.</summary>
     public static KeyKind Read(ReadOnlySpan<byte> name)
@@ -96,6 +96,9 @@ static class KeyNames
     static KeyKind Ending(ReadOnlySpan<byte> compact)
     {
         var kind = KeyKind.None;
+        // salt2, key1
+        while (compact.Length > 3 && Chars.Is(compact[^1], Ch.Digit)) compact = compact[..^1];
+        if (EndsWith(compact, "salt"u8)) kind |= KeyKind.Secret;
         if (EndsWithAny(compact, PasswordEndings) && !EndsWithAny(compact, NotPassword)) kind |= KeyKind.Password;
         if (EndsWithAny(compact, KeyEndings)) kind |= KeyKind.Key;
         return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;

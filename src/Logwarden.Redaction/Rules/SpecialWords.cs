@@ -18,6 +18,7 @@ static class SpecialWords
     internal const int SecureString = 11;
     internal const int ServerLogin = 12;
     internal const int DirectoryEntry = 13;
+    internal const int Block = 14;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -35,6 +36,7 @@ static class SpecialWords
         ("convertto", true, SecureString),
         ("connect", true, ServerLogin),
         ("DirectoryEntry", false, DirectoryEntry),
+        ("credentials", false, Block),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);
