@@ -18,7 +18,7 @@ ref partial struct Scanner
         }
         if (end >= _text.Length || _text[end] is not ((byte)';' or (byte)'\\' or (byte)'"')) return;
         var to = end;
-        while (to < _text.Length && to < end + ConnectionMax && !(_text[to] == '\n' && _text[to - 1] != ';') && _text[to] is not ( (byte)'"' or (byte)'\'' or (byte)'<' or (byte)'>')) to++;
+        while (to < _text.Length && to < end + ConnectionMax && !(_text[to] == '\n' && _text[to - 1] != ';') && _text[to] is not ((byte)'"' or (byte)'\'' or (byte)'<' or (byte)'>')) to++;
         if (_text[end] == ';') OnAccount(end, to);
     }
 

@@ -24,7 +24,7 @@ ref partial struct Scanner
         if (run.Length >= 24 && OnBase64(from, to)) return true;
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
-        if (OpenAiOld(start, end) || OnAzureSecret(start)) return true;
+        if (OnNtHash(start, end) || OpenAiOld(start, end) || OnAzureSecret(start)) return true;
         return OnVault(start, end) || OnGoogleClient(start, end) || OnExplained(from, Math.Max(to, end));
     }
 
@@ -179,7 +179,9 @@ ref partial struct Scanner
         if (before == '.' && (kind & (KeyKind.Key | KeyKind.Secret)) == KeyKind.None) return false;
         var to = Chars.RunEnd(_text, end, Ch.Token);
         if (to < _text.Length && _text[to] is (byte)'=' or (byte)':' && to + 1 < _text.Length && _text[to + 1] != '=') return false;
-        return VendorLook(Look.At(_text[start..to]), (kind & (KeyKind.Secret | KeyKind.Key)) != KeyKind.None) && Hit(RedactionRules.VendorKey, start, to);
+        var look = Look.At(_text[start..to]);
+        if (look is { Dashes: > 2, Digits: < 3 }) return false;
+        return VendorLook(look, (kind & (KeyKind.Secret | KeyKind.Key)) != KeyKind.None) && Hit(RedactionRules.VendorKey, start, to);
     }
 
     // Words that say that a key follows, even where they are no name of one.

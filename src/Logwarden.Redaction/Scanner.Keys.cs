@@ -41,6 +41,8 @@ ref partial struct Scanner
         if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
         if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
         if (place.Separator == ':' && (kind & KeyKind.Secret) != KeyKind.None && OnHeader(name, place)) return;
+        // <password> in a text about passwords, and not an element with something in it.
+        if (place.Separator == '>' && _text[place.Start - 1] == ' ' && _text[place.Start..Math.Min(_text.Length, place.Start + 200)].IndexOf("</"u8) < 0) return;
         var valueEnd = ValueEnd(place, kind);
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;

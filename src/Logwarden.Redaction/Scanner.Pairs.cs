@@ -132,6 +132,49 @@ ref partial struct Scanner
         return hit;
     }
 
+    /// <summary>{SSHA}…: the hashes of LDAP directories and htpasswd files.</summary>
+    bool OnDirectoryHash(int start, int end)
+    {
+        if (start == 0 || _text[start - 1] != '{') return false;
+        var stop = Chars.RunEnd(_text, end + 1, Ch.Base64);
+        return stop - end - 1 >= 20 && Hit(RedactionRules.PasswordHash, end + 1, stop);
+    }
+
+    /// <summary>LM and NT hash of a dump of Windows accounts: two times 32 hexadecimal digits with a colon between.</summary>
+    bool OnNtHash(int start, int end)
+    {
+        const int Length = 32;
+        if (end - start != Length || end >= _text.Length || _text[end] != ':' || Chars.RunEnd(_text, start, Ch.HexAny) != end) return false;
+        var stop = Chars.RunEnd(_text, end + 1, Ch.HexAny);
+        return stop - end - 1 == Length && Hit(RedactionRules.PasswordHash, start, stop);
+    }
+
+    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE.</summary>
+    bool OnOption(int end, bool account)
+    {
+        var limit = Math.Min(_text.Length, end + ArgumentsMax);
+        var line = _text[end..limit].IndexOf((byte)'\n');
+        if (line >= 0) limit = end + line;
+        for (var p = Chars.RunEnd(_text, end, Ch.Name | Ch.Dot); p < limit;)
+        {
+            var next = NextArgument(p, limit, out var word);
+            if (next < 0) return false;
+            var argument = _text[word..next];
+            p = next;
+            if (!account && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
+                return !Placeholders.IsReference(argument[2..]) && Hit(RedactionRules.Password, word + 2, next);
+            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual("-p"u8))) continue;
+            var stop = NextArgument(next, limit, out var value);
+            if (stop < 0) return false;
+            if (account) value += Math.Max(_text[value..stop].IndexOf((byte)':') + 1, 0);
+            else if (Chars.Is(_text[value], Ch.Quote)) value++;
+            if (Chars.Is(_text[stop - 1], Ch.Quote)) stop--;
+            if (account && _text[value - 1] != ':' || stop - value < 4 || Placeholders.IsReference(_text[value..stop])) return false;
+            return Hit(RedactionRules.Password, value, stop);
+        }
+        return false;
+    }
+
     /// <summary>new DirectoryEntry("LDAP://…", "account", "password"): all three arguments.</summary>
     bool OnDirectoryEntry(int end)
     {

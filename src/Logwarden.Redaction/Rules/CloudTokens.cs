@@ -73,6 +73,8 @@ static class CloudTokens
         new("neon-key", "napi_", Ch.Alnum, 40),
         new("upstash-key", "ABC", Ch.Base64, 90, 130),
         new("nebius-key", "v1.C", Ch.Token, 180),
+        new("dropbox-token", "sl.", Ch.Token | Ch.Dot, 100),
+        new("adafruit-key", "aio_", Ch.Alnum, 28, 28),
         new("infisical-token", "st.", Ch.Dotted, 60),
     ];
 }

@@ -72,6 +72,8 @@ static class KeyNames
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         // A React build bakes these into its pages: accounts as well as keys.
         if (compact.StartsWith("reactapp"u8) && (EndsWith(compact, "user"u8) || EndsWith(compact, "username"u8))) return KeyKind.Password;
+        // .npmrc and Docker write account and password as base64 under this name.
+        if (compact.SequenceEqual("auth"u8)) return KeyKind.Key;
         var kind = Contained(compact) | Ending(compact);
         if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;

@@ -19,6 +19,9 @@ static class SpecialWords
     internal const int ServerLogin = 12;
     internal const int DirectoryEntry = 13;
     internal const int Block = 14;
+    internal const int DirectoryHash = 15;
+    internal const int AccountOption = 16;
+    internal const int PasswordOption = 17;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -37,6 +40,18 @@ static class SpecialWords
         ("connect", true, ServerLogin),
         ("DirectoryEntry", false, DirectoryEntry),
         ("credentials", false, Block),
+        ("SHA}", false, DirectoryHash),
+        ("SSHA}", false, DirectoryHash),
+        ("SHA256}", false, DirectoryHash),
+        ("SSHA256}", false, DirectoryHash),
+        ("SSHA512}", false, DirectoryHash),
+        ("SMD5}", false, DirectoryHash),
+        ("MD5}", false, DirectoryHash),
+        ("curl ", false, AccountOption),
+        ("sshpass ", false, PasswordOption),
+        ("psexec", true, PasswordOption),
+        ("mysql ", false, PasswordOption),
+        ("mysqldump ", false, PasswordOption),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);
