@@ -1,10 +1,8 @@
 using System.Text.Json;
 using Logwarden.Commands;
-using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
-using Microsoft.Win32.SafeHandles;
 
 namespace Logwarden.Bench;
 
@@ -48,7 +46,7 @@ static class IngestBench
         await using (installation)
         {
             var (source, _) = installation.Sources.Ensure("bench", format);
-            var route = installation.Route(source);
+            var route = Installation.Route(source);
             using var progress = new ProgressLine("", 0, TimeProvider.System);
             IngestResult? result = null;
             var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
@@ -66,7 +64,7 @@ static class IngestBench
 
     static Task Floor(string folder, string[] files)
     {
-        using SafeFileHandle output = File.OpenHandle(Path.Combine(folder, "floor"), FileMode.Create, FileAccess.Write);
+        using var output = File.OpenHandle(Path.Combine(folder, "floor"), FileMode.Create, FileAccess.Write);
         var at = 0L;
         foreach (var file in files)
         {

@@ -29,7 +29,7 @@ static class QueryBench
         var events = args.Contains("--quick", StringComparer.Ordinal) ? 500_000 : 10_000_000;
         if (Array.IndexOf(args, "--events") is >= 0 and var at) events = int.Parse(args[at + 1], CultureInfo.InvariantCulture);
         var folder = Array.IndexOf(args, "--folder") is >= 0 and var f
-            ? args[f + 1] : Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"logwarden-query-bench-2-{events}"));
+            ? args[f + 1] : Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"logwarden-query-bench-3-{events}"));
         var figures = new SortedDictionary<string, double>(StringComparer.Ordinal) { ["events"] = events };
         var segments = Path.Combine(folder, "hot", "segments");
         await Prepare(segments, events, cancel);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 
 namespace Logwarden.Events;
@@ -5,6 +6,8 @@ namespace Logwarden.Events;
 /// <summary>Addresses as text.</summary>
 static class IpText
 {
+    static readonly SearchValues<byte> V6Bytes = SearchValues.Create("0123456789abcdefABCDEF:."u8);
+
     /// <summary>
     /// An IPv4 address of four decimal numbers or an IPv6 address, and nothing else. Zeros in front of a number are let through:
     /// masked logs have them. Names, ports and the forms in hexadecimal or in one number that socket libraries accept are not addresses.
@@ -64,5 +67,5 @@ static class IpText
     }
 
     static bool IsV6(ReadOnlySpan<byte> text) =>
-        text.Length is >= 2 and <= 45 && text.IndexOfAnyExcept("0123456789abcdefABCDEF:."u8) < 0 && IPAddress.IsValidUtf8(text);
+        text.Length is >= 2 and <= 45 && text.IndexOfAnyExcept(V6Bytes) < 0 && IPAddress.IsValidUtf8(text);
 }

@@ -46,19 +46,22 @@ static class CommonActions
         ("enable enabled activate activated reactivate unlock unlocked unblock", ActionWords.Enable),
     ];
 
-    static readonly NameTable Words;
-    static readonly ActionWords[] Meanings;
+    static readonly Dictionary<string, ActionWords> Known = Merge();
+    static readonly NameTable Words = new([.. Known.Keys]);
+    static readonly ActionWords[] Meanings = [.. Known.Values];
 
-    static CommonActions()
+    static Dictionary<string, ActionWords> Merge()
     {
         var meanings = new Dictionary<string, ActionWords>(StringComparer.Ordinal);
         foreach (var (words, meaning) in Vocabulary)
         {
             foreach (var word in words.Split(' ')) meanings[word] = meanings.GetValueOrDefault(word) | meaning;
         }
-        Words = new([.. meanings.Keys]);
-        Meanings = [.. meanings.Values];
+        return meanings;
     }
+
+    /// <summary>Does it have any of these meanings?</summary>
+    public static bool Says(this ActionWords words, ActionWords any) => (words & any) != ActionWords.None;
 
     /// <summary>The meanings of all words in a text; words end at anything but letters and digits, and where a capital begins.</summary>
     public static ActionWords Read(ReadOnlySpan<byte> text)
@@ -103,33 +106,33 @@ static class CommonActions
     {
         const ActionWords Changing = ActionWords.Create | ActionWords.Update | ActionWords.Delete | ActionWords.Disable | ActionWords.Enable;
         var all = action | target;
-        var isChange = (action & Changing) != 0;
-        var kinds = isChange || (action & ActionWords.Read) != 0 ? LogKinds.ObjectAccess : LogKinds.None;
-        if (isChange && (all & (ActionWords.Security | ActionWords.PasswordOrFactor)) != 0) kinds |= LogKinds.SecuritySetting;
-        if ((all & ActionWords.Administrator) != 0 || ((all & ActionWords.Customer) != 0 && (action & ActionWords.Read) != 0))
+        var isChange = action.Says(Changing);
+        var kinds = isChange || action.Says(ActionWords.Read) ? LogKinds.ObjectAccess : LogKinds.None;
+        if (isChange && all.Says(ActionWords.Security | ActionWords.PasswordOrFactor)) kinds |= LogKinds.SecuritySetting;
+        if (all.Says(ActionWords.Administrator) || (all.Says(ActionWords.Customer) && action.Says(ActionWords.Read)))
             kinds |= LogKinds.CustomerDataAccess;
-        var isSign = (action & (ActionWords.SignIn | ActionWords.SignOut)) != 0 && !isChange;
+        var isSign = action.Says(ActionWords.SignIn | ActionWords.SignOut) && !isChange;
         if (isSign && hasUser)
-            return new(Ocsf.Authentication, (action & ActionWords.SignOut) != 0 ? 2 : 1, 0, kinds | LogKinds.SignIn);
+            return new(Ocsf.Authentication, action.Says(ActionWords.SignOut) ? 2 : 1, 0, kinds | LogKinds.SignIn);
         if (isSign) kinds |= LogKinds.SignIn;
         // Only an object that is itself the account makes it an account change; `user.export` is not.
-        if (isChange && hasObject && (all & ActionWords.Identity) != 0 && (target & ActionWords.Identity) != 0)
+        if (isChange && hasObject && all.Says(ActionWords.Identity) && target.Says(ActionWords.Identity))
             return new(Ocsf.AccountChange, Account(action), 0, kinds | LogKinds.SecuritySetting);
         return new(Ocsf.ApiActivity, Crud(action), 0, kinds);
     }
 
     static int Account(ActionWords action) =>
-        (action & ActionWords.PasswordOrFactor) != 0 ? 3
-        : (action & ActionWords.Create) != 0 ? 1
-        : (action & ActionWords.Delete) != 0 ? 6
-        : (action & ActionWords.Disable) != 0 ? 5
-        : (action & ActionWords.Enable) != 0 ? 2
+        action.Says(ActionWords.PasswordOrFactor) ? 3
+        : action.Says(ActionWords.Create) ? 1
+        : action.Says(ActionWords.Delete) ? 6
+        : action.Says(ActionWords.Disable) ? 5
+        : action.Says(ActionWords.Enable) ? 2
         : Ocsf.Other;
 
     static int Crud(ActionWords action) =>
-        (action & ActionWords.Delete) != 0 ? 4
-        : (action & ActionWords.Create) != 0 ? 1
-        : (action & (ActionWords.Update | ActionWords.Disable | ActionWords.Enable)) != 0 ? 3
-        : (action & ActionWords.Read) != 0 ? 2
+        action.Says(ActionWords.Delete) ? 4
+        : action.Says(ActionWords.Create) ? 1
+        : action.Says(ActionWords.Update | ActionWords.Disable | ActionWords.Enable) ? 3
+        : action.Says(ActionWords.Read) ? 2
         : Ocsf.Other;
 }

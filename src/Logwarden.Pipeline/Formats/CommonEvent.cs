@@ -79,7 +79,7 @@ static class CommonEvent
         output.Kinds = type.Kinds;
         output.SeverityId = Severity(view.Scalar(rows[(int)CommonField.Severity]));
         output.StatusId = Status(view.Scalar(rows[(int)CommonField.Status]));
-        if (output.StatusId == Ocsf.StatusUnknown && (words & ActionWords.Failed) != 0) output.StatusId = Ocsf.Failure;
+        if (output.StatusId == Ocsf.StatusUnknown && words.Says(ActionWords.Failed)) output.StatusId = Ocsf.Failure;
     }
 
     static byte Severity(ReadOnlySpan<byte> text)
@@ -240,8 +240,9 @@ static class CommonEvent
 
     static bool IsWritten(scoped in JsonView view, scoped ReadOnlySpan<int> rows, int row, NormalizedEvent output)
     {
-        var field = (CommonField)rows.IndexOf(row);
-        if (field < 0) return false;
+        var at = rows.IndexOf(row);
+        if (at < 0) return false;
+        var field = (CommonField)at;
         var isParty = output.ClassUid != Ocsf.BaseEvent;
         return field switch
         {

@@ -35,9 +35,11 @@ public static class Decompression
         var isZstd = had == 4 && head[3] is 0xFD or 0x18
             && (head.AsSpan().SequenceEqual(new byte[] { 0x28, 0xB5, 0x2F, 0xFD }) || ((head[0] & 0xF0) == 0x50 && head[1] == 0x2A && head[2] == 0x4D));
         if (!isGzip && !isZstd) return source;
+#pragma warning disable CA2000 // The stream that is returned owns it.
         Stream unpacked = isGzip
             ? new GZipStream(source, CompressionMode.Decompress)
             : new ZstdSharp.DecompressionStream(source, leaveOpen: false);
+#pragma warning restore CA2000
         return new CountedStream(unpacked, default, limits, source);
     }
 }
@@ -57,7 +59,10 @@ sealed class CountedStream(Stream inner, ReadOnlyMemory<byte> first, Decompressi
     public override int Read(Span<byte> buffer)
     {
         int read;
-        if (_first.IsEmpty) read = inner.Read(buffer);
+        if (_first.IsEmpty)
+        {
+            read = inner.Read(buffer);
+        }
         else
         {
             read = Math.Min(buffer.Length, _first.Length);

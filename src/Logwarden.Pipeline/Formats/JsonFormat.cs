@@ -53,7 +53,10 @@ public sealed class JsonFormat : IFormat
                 for (; element >= 0 && number > 0; number--) element = view.After(element, row);
                 row = element;
             }
-            else row = view.Find(row, step);
+            else
+            {
+                row = view.Find(row, step);
+            }
             if (row < 0) return -1;
         }
         return view.Kind(row) is JsonKind.String or JsonKind.Number or JsonKind.Boolean ? row : -1;

@@ -62,23 +62,8 @@ struct JsonScanner
         {
             if (_expect == Expect.InString)
             {
-                var stop = bytes[at..].IndexOfAny(StringStops);
-                at = stop < 0 ? bytes.Length : at + stop;
-                if (stop < 0) return JsonScan.NeedMore;
-                if (bytes[at] == '\n') return JsonScan.Bad;
-                if (bytes[at] == '\\')
-                {
-                    if (at + 1 >= bytes.Length) return JsonScan.NeedMore;
-                    at++;
-                    if (bytes[at] == '\n') return JsonScan.Bad;
-                    at++;
-                    continue;
-                }
-                if (_afterString == Expect.Colon && _depth == 1 && _beyond == 0 && envelopes is not null)
-                    _isEnvelope = envelopes.Has(bytes[_keyStart..at]);
-                at++;
-                _expect = _afterString;
-                if (_depth == 0) return JsonScan.Done;
+                var inside = ScanString(bytes, ref at, envelopes);
+                if (inside is not null) return inside.Value;
                 continue;
             }
             var c = bytes[at];
@@ -103,6 +88,28 @@ struct JsonScanner
             if (step != JsonScan.NeedMore) return step;
         }
         return JsonScan.NeedMore;
+    }
+
+    /// <summary>Goes to the end of a string; null when the scan goes on behind it.</summary>
+    JsonScan? ScanString(ReadOnlySpan<byte> bytes, scoped ref int at, NameTable? envelopes)
+    {
+        while (true)
+        {
+            var stop = bytes[at..].IndexOfAny(StringStops);
+            at = stop < 0 ? bytes.Length : at + stop;
+            if (stop < 0) return JsonScan.NeedMore;
+            if (bytes[at] == '\n') return JsonScan.Bad;
+            if (bytes[at] == '"') break;
+            if (at + 1 >= bytes.Length) return JsonScan.NeedMore;
+            at++;
+            if (bytes[at] == '\n') return JsonScan.Bad;
+            at++;
+        }
+        if (_afterString == Expect.Colon && _depth == 1 && _beyond == 0 && envelopes is not null)
+            _isEnvelope = envelopes.Has(bytes[_keyStart..at]);
+        at++;
+        _expect = _afterString;
+        return _depth == 0 ? JsonScan.Done : null;
     }
 
     /// <summary>The input ended: is a value complete that only its end could complete?</summary>

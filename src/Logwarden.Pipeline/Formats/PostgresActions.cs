@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Logwarden.Events;
 
@@ -23,6 +24,9 @@ enum PgSubject
 static class PostgresActions
 {
     const LogKinds Changes = LogKinds.ObjectAccess | LogKinds.SecuritySetting;
+
+    static readonly SearchValues<byte> Letters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
+    static readonly SearchValues<byte> WordEnds = SearchValues.Create(" \t\r\n;(),"u8);
 
     static readonly byte[][] Refusals =
     [
@@ -114,7 +118,7 @@ static class PostgresActions
     public static ReadOnlySpan<byte> Verb(ReadOnlySpan<byte> statement)
     {
         var word = Word(ref statement);
-        return word.Length is > 0 and <= 16 && word.IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8) < 0 ? word : default;
+        return word.Length is > 0 and <= 16 && word.IndexOfAnyExcept(Letters) < 0 ? word : default;
     }
 
     /// <summary>Is it a person with an administrator's tool or role rather than an application?</summary>
@@ -154,7 +158,7 @@ static class PostgresActions
             text = text[(close + 2)..];
             return quoted;
         }
-        var end = text.IndexOfAny(" \t\r\n;(),"u8);
+        var end = text.IndexOfAny(WordEnds);
         var word = end < 0 ? text : text[..end];
         text = text[word.Length..];
         return word;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Text.Json;
 using Logwarden.Events;
 
 namespace Logwarden.Formats;
@@ -106,7 +105,10 @@ readonly ref struct PgRecord(ReadOnlySpan<byte> text, ReadOnlySpan<Range> column
             var to = text.GetSpan(value.Length);
             text.Advance(Unescape(value, to));
         }
-        else text.Write(value);
+        else
+        {
+            text.Write(value);
+        }
         return start..text.WrittenCount;
     }
 

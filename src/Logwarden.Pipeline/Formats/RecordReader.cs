@@ -191,7 +191,10 @@ public sealed class RecordReader
         if (error is not null)
         {
             var bad = Bad(position, error, bytes);
-            _window.Skip(length);
+            // A stray bracket may have made lines of good records into an array.
+            var line = bytes[0] == '[' ? LineOfObject(bytes) : 0;
+            _window.Skip(line > 0 ? line : length);
+            if (line > 0) Forget();
             return bad;
         }
         _window.Skip(length);
@@ -330,7 +333,10 @@ public sealed class RecordReader
             {
                 if (error is null && length > _bytesMax) error = NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most");
                 if (_window.Broken is not null && length == bytes.Length) (error, _isFinished) = (_window.Broken, true);
-                if (error is not null) record = Bad(position, error, bytes[..length]);
+                if (error is not null)
+                {
+                    record = Bad(position, error, bytes[..length]);
+                }
                 else
                 {
                     record = new() { Bytes = bytes[..length].TrimEnd("\r\n"u8), Position = position };

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Text;
 using Logwarden.Proof.Notes;
 
 namespace Logwarden.Archive;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Logwarden.Events;
 using Logwarden.Journal;
 using Logwarden.Proof.Notes;
 using Logwarden.Proof.Tree;

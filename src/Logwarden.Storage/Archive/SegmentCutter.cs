@@ -1,8 +1,6 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Logwarden.Events;
-using Logwarden.Journal;
 using Logwarden.Proof.Tree;
 using Logwarden.Segments;
 
@@ -21,8 +19,8 @@ sealed class SegmentCutter(
     readonly Dictionary<(string Class, int Day), EventBuffer> _groups = [];
     readonly List<(byte[] Utf8, string Text)> _classes = [];
     readonly List<SealedSegment> _segments = [];
-    (string Class, int Day) _lastKey;
-    EventBuffer? _lastGroup;
+    (string Class, int Day) _groupKey;
+    EventBuffer? _group;
 
     /// <summary>Segments cut so far and groups that will become one at the end.</summary>
     public int Count => _segments.Count + _groups.Count;
@@ -33,7 +31,8 @@ sealed class SegmentCutter(
     {
         if (!EventEncoding.TryRead(encoded, out var e)) throw new InvalidDataException($"What the journal holds at offset {offset} is no event.");
         if (e.Offset != offset) throw new InvalidDataException($"The journal holds offset {e.Offset} at {offset}.");
-        GroupOf(ClassOf(e.Class), DayOf(e.TimeMicros)).Add(encoded, e.TimeMicros, e.Offset);
+        SelectGroup(ClassOf(e.Class), DayOf(e.TimeMicros));
+        _group!.Add(encoded, e.TimeMicros, e.Offset);
         while (memory.InUse > options.MemoryBytesMax) CutLargest();
     }
 
@@ -50,13 +49,12 @@ sealed class SegmentCutter(
         _groups.Clear();
     }
 
-    EventBuffer GroupOf(string @class, int day)
+    void SelectGroup(string @class, int day)
     {
-        if (_lastGroup is not null && _lastKey.Day == day && ReferenceEquals(_lastKey.Class, @class)) return _lastGroup;
-        ref var group = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, (@class, day), out _);
-        group ??= new(memory);
-        (_lastKey, _lastGroup) = ((@class, day), group);
-        return group;
+        if (_group is not null && _groupKey.Day == day && ReferenceEquals(_groupKey.Class, @class)) return;
+        _groupKey = (@class, day);
+        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(memory));
+        _group = _groups[_groupKey];
     }
 
     // A handful of classes: comparing bytes is quicker than making a string to look up.
@@ -104,7 +102,7 @@ sealed class SegmentCutter(
             protection.RetainUntil.UtcDateTime, protection.Mode, protection.LegalHold));
         group.Dispose();
         _groups.Remove(key);
-        _lastGroup = null;
+        _group = null;
     }
 
     /// <summary>Day number (<see cref="DateOnly.DayNumber"/>) of a time; a time beyond the calendar falls on its first or last day.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using DuckDB.NET.Data;
 
@@ -19,14 +20,14 @@ public sealed record HotDatabaseOptions
 /// </summary>
 sealed class HotDatabase : IDisposable
 {
+    readonly Lock _gate = new();
     readonly DuckDBConnection _root;
 
     public HotDatabase(string segmentsDirectory, HotDatabaseOptions options)
     {
         _root = new DuckDBConnection("DataSource=:memory:");
         _root.Open();
-        using var command = _root.CreateCommand();
-        command.CommandText = string.Create(CultureInfo.InvariantCulture, $"""
+        using var command = Command(_root, string.Create(CultureInfo.InvariantCulture, $"""
             SET memory_limit = '{options.MemoryBytesMax}B';
             SET threads = {options.Threads};
             SET temp_directory = '';
@@ -39,19 +40,28 @@ sealed class HotDatabase : IDisposable
             SET allowed_directories = [{Literal(segmentsDirectory + Path.DirectorySeparatorChar)}];
             SET enable_external_access = false;
             SET lock_configuration = true;
-            """);
+            """));
         command.ExecuteNonQuery();
     }
 
     /// <summary>A further connection to the same instance.</summary>
     public DuckDBConnection Connect()
     {
-        lock (_root)
+        lock (_gate)
         {
             var connection = _root.Duplicate();
             connection.Open();
             return connection;
         }
+    }
+
+    /// <summary>A statement. All SQL that is run comes through here: our own, with texts of users as parameters or literals, and theirs once the sandbox let it through.</summary>
+    [SuppressMessage("Security", "CA2100", Justification = "What users write is checked by SqlSandbox; the rest is ours.")]
+    public static DuckDBCommand Command(DuckDBConnection connection, string sql)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command;
     }
 
     /// <summary>A text as a literal of SQL.</summary>

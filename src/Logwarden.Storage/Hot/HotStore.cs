@@ -64,13 +64,8 @@ sealed class HotStore : IDisposable
                     _tail.Restart();
                 }
             }
-            var connection = _idle.TryPop(out var idle) ? idle : _database.Connect();
-            var transaction = connection.BeginTransaction();
-            // The transaction sees what is there at its first look, so it looks now.
-            using var look = connection.CreateCommand();
-            look.CommandText = $"SELECT count(*) FROM {_tail.Name}";
-            look.ExecuteScalar();
-            return new(this, connection, transaction, _catalog.Segments, _tail.Name, _tail.Rows);
+            var connection = _idle.Count > 0 ? _idle.Pop() : _database.Connect();
+            return new(this, connection, _catalog.Segments, _tail.Name, _tail.Rows);
         }
     }
 
@@ -102,11 +97,13 @@ sealed class HotSnapshot : IDisposable
     readonly HotStore _store;
     readonly DuckDBTransaction _transaction;
 
-    internal HotSnapshot(
-        HotStore store, DuckDBConnection connection, DuckDBTransaction transaction, ImmutableArray<HotSegment> segments, string tail, long tailRows)
+    internal HotSnapshot(HotStore store, DuckDBConnection connection, ImmutableArray<HotSegment> segments, string tail, long tailRows)
     {
-        (_store, Connection, _transaction) = (store, connection, transaction);
-        (Segments, Tail, TailRows) = (segments, tail, tailRows);
+        (_store, Connection, Segments, Tail, TailRows) = (store, connection, segments, tail, tailRows);
+        _transaction = connection.BeginTransaction();
+        // The transaction sees what is there at its first look, so it looks now.
+        using var look = HotDatabase.Command(connection, $"SELECT count(*) FROM {tail}");
+        look.ExecuteScalar();
     }
 
     public DuckDBConnection Connection { get; }

@@ -1,6 +1,8 @@
+using System.IO.Hashing;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Logwarden.Match;
 
 namespace Logwarden.Hot;
 
@@ -43,7 +45,10 @@ static class IndexText
             ring[i % WindowGrams] = gram;
             if (gram < smallest || at <= i - WindowGrams)
             {
-                if (gram < smallest) (smallest, at) = (gram, i);
+                if (gram < smallest)
+                {
+                    (smallest, at) = (gram, i);
+                }
                 else
                 {
                     smallest = ulong.MaxValue;
@@ -55,7 +60,10 @@ static class IndexText
         }
     }
 
-    /// <summary>Three places of a gram in a filter of <paramref name="bits"/> bits.</summary>
+    /// <summary>Hash of a whole value of a column.</summary>
+    public static ulong Value(EventColumn column, ReadOnlySpan<byte> folded) => XxHash3.HashToUInt64(folded, (long)column);
+
+    /// <summary>Three places of a gram or value in a filter of <paramref name="bits"/> bits.</summary>
     public static (uint A, uint B, uint C) Places(ulong gram, uint bits)
     {
         unchecked

@@ -78,8 +78,7 @@ sealed class TailTable : IDisposable
                 read_parquet([{string.Join(", ", files)}], hive_partitioning = false) WHERE "offset" >= {first});
             DROP TABLE {last};
             """));
-        using var command = _connection.CreateCommand();
-        command.CommandText = $"SELECT count(*), coalesce(min(\"offset\"), 0) FROM {Name}";
+        using var command = HotDatabase.Command(_connection, $"SELECT count(*), coalesce(min(\"offset\"), 0) FROM {Name}");
         using var reader = command.ExecuteReader();
         reader.Read();
         (Rows, _first) = (reader.GetInt64(0), reader.GetInt64(1));
@@ -109,7 +108,7 @@ sealed class TailTable : IDisposable
         if (_journal is null) return false;
         var start = _journal.Oldest;
         foreach (var reader in _journal.Ledger.Readers)
-            if (reader.Reader == _options.SealerCursor) start = Math.Max(start, reader.Cursor);
+            if (string.Equals(reader.Reader, _options.SealerCursor, StringComparison.Ordinal)) start = Math.Max(start, reader.Cursor);
         _reader = _journal.OpenReader(start);
         return true;
     }
@@ -137,8 +136,7 @@ sealed class TailTable : IDisposable
 
     void Execute(string sql)
     {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
+        using var command = HotDatabase.Command(_connection, sql);
         command.ExecuteNonQuery();
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections;
 using System.IO.Hashing;
+using Logwarden.Match;
 
 namespace Logwarden.Hot;
 
@@ -12,9 +13,9 @@ sealed class TextIndex
     readonly byte[] _words;
     readonly int[] _starts;
     readonly int _wordsEnd;
-    readonly (int Trigrams, int Filter, uint Bits)[] _groups;
+    readonly Group[] _groups;
 
-    TextIndex(byte[] file, byte[] words, (int, int, uint)[] groups, int count)
+    TextIndex(byte[] file, byte[] words, Group[] groups, int count)
     {
         (_file, _words, _groups) = (file, words, groups);
         _starts = new int[count];
@@ -24,7 +25,7 @@ sealed class TextIndex
             if (words[i] == (byte)'\n') _starts[word++] = i;
     }
 
-    public static ReadOnlySpan<byte> Magic => "LWTOKEN1"u8;
+    public static ReadOnlySpan<byte> Magic => "LWTOKEN2"u8;
 
     int GroupBytes => (_groups.Length + 7) / 8;
 
@@ -48,13 +49,13 @@ sealed class TextIndex
         var body = file.AsSpan(0, file.Length - sizeof(ulong));
         if (BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(body.Length)) != XxHash3.HashToUInt64(body)) return null;
         if (BinaryPrimitives.ReadInt32LittleEndian(body[8..]) != segment.RowGroups.Length) return null;
-        var groups = new (int, int, uint)[segment.RowGroups.Length];
+        var groups = new Group[segment.RowGroups.Length];
         var at = HeaderBytes;
         for (var i = 0; i < groups.Length; i++)
         {
-            var bits = BinaryPrimitives.ReadUInt32LittleEndian(body[(at + IndexText.TrigramBits / 8)..]);
-            groups[i] = (at, at + IndexText.TrigramBits / 8 + 4, bits);
-            at += IndexText.TrigramBits / 8 + 4 + checked((int)(bits / 8));
+            var trigrams = at;
+            at += IndexText.TrigramBits / 8;
+            groups[i] = new(trigrams, Filter.Read(body, ref at), Filter.Read(body, ref at));
         }
         using var zstd = new ZstdSharp.Decompressor();
         var words = zstd.Unwrap(body.Slice(at, BinaryPrimitives.ReadInt32LittleEndian(body[16..]))).ToArray();
@@ -79,6 +80,17 @@ sealed class TextIndex
             while (at < literal.Length && IndexText.IsRun(literal[at])) at++;
             Run(literal[start..at], start == 0, at == literal.Length, candidates);
         }
+        return candidates;
+    }
+
+    /// <summary>Row groups that can have an event with this value in a column.</summary>
+    /// <param name="column">One of the five indexed columns.</param>
+    /// <param name="value">Lower case UTF-8, not empty.</param>
+    public BitArray Candidates(EventColumn column, ReadOnlySpan<byte> value)
+    {
+        var hash = IndexText.Value(column, value);
+        var candidates = new BitArray(_groups.Length);
+        for (var group = 0; group < _groups.Length; group++) candidates[group] = _groups[group].Values.MayHave(_file, hash);
         return candidates;
     }
 
@@ -151,15 +163,30 @@ sealed class TextIndex
 
     bool InFilter(int group, List<ulong> grams)
     {
-        var (_, start, bits) = _groups[group];
-        if (bits == 0) return false;
         foreach (var gram in grams)
-        {
-            var (a, b, c) = IndexText.Places(gram, bits);
-            if (!Bit(start, a) || !Bit(start, b) || !Bit(start, c)) return false;
-        }
+            if (!_groups[group].Grams.MayHave(_file, gram)) return false;
         return true;
     }
 
-    bool Bit(int start, uint bit) => (_file[start + (int)(bit / 8)] >> (int)(bit % 8) & 1) != 0;
+    /// <summary>Where the parts of a row group stand in the file.</summary>
+    readonly record struct Group(int Trigrams, Filter Grams, Filter Values);
+
+    readonly record struct Filter(int Start, uint Bits)
+    {
+        public static Filter Read(ReadOnlySpan<byte> file, ref int at)
+        {
+            var filter = new Filter(at + sizeof(uint), BinaryPrimitives.ReadUInt32LittleEndian(file[at..]));
+            at = checked(filter.Start + (int)(filter.Bits / 8));
+            return filter;
+        }
+
+        public bool MayHave(byte[] file, ulong hash)
+        {
+            if (Bits == 0) return false;
+            var (a, b, c) = IndexText.Places(hash, Bits);
+            return Bit(file, a) && Bit(file, b) && Bit(file, c);
+        }
+
+        bool Bit(byte[] file, uint bit) => (file[Start + (int)(bit / 8)] >> (int)(bit % 8) & 1) != 0;
+    }
 }

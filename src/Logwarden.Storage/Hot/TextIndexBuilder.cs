@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using System.Text;
@@ -17,11 +18,12 @@ namespace Logwarden.Hot;
 /// several rows of a row group have go to a dictionary with one bit per row group. What remains is rare, mostly random ids, which would make a dictionary
 /// as large as the data. Of rare words a row group keeps the set of trigrams (which tells that no rare word can have
 /// "delete" in it when they are all hexadecimal), and of runs of 19 bytes and more with a rare word the minimizers: of each 12 consecutive 8-byte grams the
-/// one with the smallest hash, in a Bloom filter. Any text of 19 bytes within such a run has one of them.
+/// one with the smallest hash, in a Bloom filter. Any text of 19 bytes within such a run has one of them. A second filter has the whole values of the five columns,
+/// for tests of equality.
 /// </para>
 /// <code>
 /// 8 magic ‖ u32 row groups ‖ u32 words ‖ u32 bytes of words, packed ‖ u32 bytes of words
-/// per row group: 4096 trigram set ‖ u32 bits ‖ filter, a whole number of bytes
+/// per row group: 4096 trigram set ‖ twice (grams, values): u32 bits ‖ filter, a whole number of bytes
 /// zstd of: words, each behind a line feed, and one at the end ‖ per word ⌈row groups / 8⌉ bytes of bits
 /// u64 XXH3 of everything before
 /// </code>
@@ -31,20 +33,23 @@ public sealed class TextIndexBuilder
 {
     const int RareRowsMax = 3;
     const int BitsPerGram = 6;
+    const int BitsPerValue = 10;
     readonly long _seed = BinaryPrimitives.ReadInt64LittleEndian(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
     readonly Dictionary<ulong, int> _words = [];
     readonly List<byte[]> _texts = [];
     readonly List<byte[]> _bits = [];
     readonly Dictionary<ulong, Seen> _group = [];
     readonly HashSet<ulong> _runs = [];
-    readonly MemoryStream _runBytes = new();
+    readonly ArrayBufferWriter<byte> _runBytes = new(1 << 16);
     readonly List<int> _runEnds = [];
-    readonly MemoryStream _wordBytes = new();
-    readonly MemoryStream _groups = new();
+    readonly ArrayBufferWriter<byte> _wordBytes = new(1 << 16);
+    readonly ArrayBufferWriter<byte> _groups = new(1 << 16);
     readonly HashSet<ulong> _grams = [];
+    readonly HashSet<ulong> _values = [];
     readonly List<ulong> _minimizers = [];
     byte[] _decoded = new byte[4096];
     byte[] _folded = new byte[4096];
+    int _foldedBytes;
     int _groupBytes;
     int _row;
 
@@ -112,7 +117,7 @@ public sealed class TextIndexBuilder
         _words.Clear();
         _texts.Clear();
         _bits.Clear();
-        _groups.SetLength(0);
+        _groups.ResetWrittenCount();
         ClearGroup();
     }
 
@@ -120,19 +125,20 @@ public sealed class TextIndexBuilder
     {
         _group.Clear();
         _runs.Clear();
-        _runBytes.SetLength(0);
+        _runBytes.ResetWrittenCount();
         _runEnds.Clear();
-        _wordBytes.SetLength(0);
+        _wordBytes.ResetWrittenCount();
         _grams.Clear();
+        _values.Clear();
     }
 
     void Add(in StoredEvent e)
     {
-        Add(e.Id);
-        Add(e.User.Utf8);
-        Add(e.Ip.Utf8);
-        Add(e.Action.Utf8);
-        Add(e.Object.Utf8);
+        AddColumn(EventColumn.EventId, e.Id);
+        AddColumn(EventColumn.User, e.User.Utf8);
+        AddColumn(EventColumn.Ip, e.Ip.Utf8);
+        AddColumn(EventColumn.Action, e.Action.Utf8);
+        AddColumn(EventColumn.Object, e.Object.Utf8);
         if (_decoded.Length < e.Json.Length) _decoded = new byte[e.Json.Length * 2];
         var reader = new Utf8JsonReader(e.Json, new JsonReaderOptions { MaxDepth = 1024 });
         try
@@ -150,11 +156,18 @@ public sealed class TextIndexBuilder
         }
     }
 
+    void AddColumn(EventColumn column, ReadOnlySpan<byte> value)
+    {
+        if (value.IsEmpty) return;
+        Add(value);
+        _values.Add(IndexText.Value(column, _folded.AsSpan(0, _foldedBytes)));
+    }
+
     void Add(ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty) return;
-        var size = Fold(value);
-        var text = _folded.AsSpan(0, size);
+        _foldedBytes = Fold(value);
+        var text = _folded.AsSpan(0, _foldedBytes);
         for (var at = 0; at < text.Length;)
         {
             if (!IndexText.IsRun(text[at]))
@@ -203,7 +216,7 @@ public sealed class TextIndexBuilder
         }
         if (run.Length < IndexText.RunBytesMin || !_runs.Add(XxHash3.HashToUInt64(run, _seed))) return;
         _runBytes.Write(run);
-        _runEnds.Add((int)_runBytes.Length);
+        _runEnds.Add(_runBytes.WrittenCount);
     }
 
     void AddWord(ReadOnlySpan<byte> word)
@@ -211,7 +224,7 @@ public sealed class TextIndexBuilder
         ref var seen = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_group, XxHash3.HashToUInt64(word, _seed), out var known);
         if (!known)
         {
-            seen = new() { LastRow = _row, Rows = 1, Start = (int)_wordBytes.Length, Length = word.Length };
+            seen = new() { LastRow = _row, Rows = 1, Start = _wordBytes.WrittenCount, Length = word.Length };
             _wordBytes.Write(word);
         }
         else if (seen.LastRow != _row)
@@ -224,25 +237,25 @@ public sealed class TextIndexBuilder
     void Close(int group)
     {
         var trigrams = new byte[IndexText.TrigramBits / 8];
-        var bytes = _wordBytes.GetBuffer();
+        var bytes = _wordBytes.WrittenSpan;
         foreach (var (hash, seen) in _group)
         {
             if (_words.TryGetValue(hash, out var index) || seen.Rows > RareRowsMax)
             {
-                if (!_words.ContainsKey(hash)) index = AddToDictionary(hash, bytes.AsSpan(seen.Start, seen.Length));
+                if (!_words.ContainsKey(hash)) index = AddToDictionary(hash, bytes.Slice(seen.Start, seen.Length));
                 _bits[index][group / 8] |= (byte)(1 << group % 8);
                 continue;
             }
             for (var i = 0; i + 3 <= seen.Length; i++)
             {
-                var place = IndexText.Trigram(bytes.AsSpan(seen.Start, seen.Length), i);
+                var place = IndexText.Trigram(bytes.Slice(seen.Start, seen.Length), i);
                 trigrams[place / 8] |= (byte)(1 << place % 8);
             }
         }
         var start = 0;
         foreach (var end in _runEnds)
         {
-            var run = _runBytes.GetBuffer().AsSpan(start, end - start);
+            var run = _runBytes.WrittenSpan[start..end];
             start = end;
             if (!HasRareWord(run)) continue;
             _minimizers.Clear();
@@ -250,7 +263,8 @@ public sealed class TextIndexBuilder
             foreach (var gram in _minimizers) _grams.Add(gram);
         }
         _groups.Write(trigrams);
-        WriteFilter();
+        WriteFilter(_grams, BitsPerGram);
+        WriteFilter(_values, BitsPerValue);
         ClearGroup();
     }
 
@@ -279,16 +293,16 @@ public sealed class TextIndexBuilder
         return false;
     }
 
-    void WriteFilter()
+    void WriteFilter(HashSet<ulong> hashes, int bitsPerHash)
     {
-        var bits = (uint)((_grams.Count * BitsPerGram + 7) / 8 * 8);
+        var bits = (uint)((hashes.Count * bitsPerHash + 7) / 8 * 8);
         Span<byte> size = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32LittleEndian(size, bits);
         _groups.Write(size);
         var filter = new byte[bits / 8];
-        foreach (var gram in _grams)
+        foreach (var hash in hashes)
         {
-            var (a, b, c) = IndexText.Places(gram, bits);
+            var (a, b, c) = IndexText.Places(hash, bits);
             filter[a / 8] |= (byte)(1 << (int)(a % 8));
             filter[b / 8] |= (byte)(1 << (int)(b % 8));
             filter[c / 8] |= (byte)(1 << (int)(c % 8));
@@ -310,13 +324,13 @@ public sealed class TextIndexBuilder
         foreach (var index in order) words.Write(_bits[index]);
         using var zstd = new ZstdSharp.Compressor(9);
         var packed = zstd.Wrap(words.GetBuffer().AsSpan(0, (int)words.Length));
-        var file = new byte[TextIndex.HeaderBytes + (int)_groups.Length + packed.Length + sizeof(ulong)];
+        var file = new byte[TextIndex.HeaderBytes + _groups.WrittenCount + packed.Length + sizeof(ulong)];
         TextIndex.Magic.CopyTo(file);
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(8), groups);
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(12), order.Length);
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(16), packed.Length);
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(20), (int)words.Length);
-        _groups.GetBuffer().AsSpan(0, (int)_groups.Length).CopyTo(file.AsSpan(TextIndex.HeaderBytes));
+        _groups.WrittenSpan.CopyTo(file.AsSpan(TextIndex.HeaderBytes));
         packed.CopyTo(file.AsSpan(file.Length - sizeof(ulong) - packed.Length));
         BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(file.Length - sizeof(ulong)), XxHash3.HashToUInt64(file.AsSpan(0, file.Length - sizeof(ulong))));
         return file;

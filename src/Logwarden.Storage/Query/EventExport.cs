@@ -36,7 +36,7 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
 
     static readonly (string Name, int Share, Func<EventRow, string> Text)[] TableColumns =
     [
-        ("TIME", 0, row => row.Time.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture)),
+        ("TIME", 0, row => EventJson.Micros(row.TimeMicros) is { Length: 27 } time ? $"{time.AsSpan(0, 10)} {time.AsSpan(11, 12)}" : EventJson.Micros(row.TimeMicros)),
         ("CLASS", 14, row => row.Class),
         ("SOURCE", 12, row => row.Source),
         ("USER", 20, row => row.User ?? "-"),
@@ -148,7 +148,7 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
 
     void Csv(EventRow row) => CsvLine(
     [
-        Micros(row.TimeMicros), Micros(row.IngestedMicros), row.Class, row.Source, row.Format, row.EventId, row.Offset.ToString(CultureInfo.InvariantCulture),
+        EventJson.Micros(row.TimeMicros), EventJson.Micros(row.IngestedMicros), row.Class, row.Source, row.Format, row.EventId, row.Offset.ToString(CultureInfo.InvariantCulture),
         row.Leaf?.ToString(CultureInfo.InvariantCulture), string.Join(' ', KindNames(row.Kinds)), string.Join(' ', MissingNames(row.Missing)),
         row.User, row.Ip, row.Action, row.Object, row.Redactions, row.Event,
     ]);
@@ -218,7 +218,7 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
         return new string('█', eighths / 8) + (eighths % 8 == 0 ? "" : Eighths[eighths % 8]);
     }
 
-    void SqlJson(IReadOnlyList<string> columns, IReadOnlyList<object?> row)
+    void SqlJson(IReadOnlyList<string> columns, object?[] row)
     {
         using (var writer = new Utf8JsonWriter(_line, JsonOptions))
         {
@@ -299,8 +299,6 @@ public sealed class EventExport(Stream output, ExportFormat format, int width)
     static IEnumerable<string> KindNames(LogKinds kinds) => EventJson.KindNames.Where((_, bit) => ((int)kinds >> bit & 1) != 0);
 
     static IEnumerable<string> MissingNames(MissingFields missing) => EventJson.MissingNames.Where((_, bit) => ((int)missing >> bit & 1) != 0);
-
-    static string Micros(long micros) => EventJson.Micros(micros);
 
     static string Instant(DateTimeOffset instant) => instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 

@@ -1,4 +1,3 @@
-using System.Data;
 using DuckDB.NET.Data;
 using DuckDB.NET.Native;
 using Logwarden.Hot;
@@ -33,8 +32,7 @@ sealed class QueryRun : IDisposable
     public void Read(string sql, IReadOnlyList<object> parameters, Action<DuckDBDataReader>? begin, Func<DuckDBDataReader, bool> take)
     {
         _asked.ThrowIfCancellationRequested();
-        using var command = _snapshot.Connection.CreateCommand();
-        command.CommandText = sql;
+        using var command = HotDatabase.Command(_snapshot.Connection, sql);
         command.UseStreamingMode = true;
         foreach (var value in parameters) command.Parameters.Add(new DuckDBParameter(value));
         using var registration = _both.Token.Register(command.Cancel);

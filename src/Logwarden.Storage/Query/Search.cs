@@ -21,7 +21,7 @@ sealed class Search(QueryRun run, SearchRequest request)
         SearchCursor? cursor = request.Cursor is { } text ? SearchCursor.Parse(text, request.Scope) : null;
         var units = plan.Candidates.Where(unit => cursor is null || unit.Group.MinTimeMicros <= cursor.Value.TimeMicros)
             .OrderByDescending(unit => unit.Group.MaxTimeMicros).ToArray();
-        string? tail = run.Snapshot.Tail;
+        var tail = (string?)run.Snapshot.Tail;
         var wanted = request.Limit + 1;
         var done = 0;
         for (var size = FirstRowGroups; tail is not null || done < units.Length; size = Math.Min(size * 2, RowGroupsMax))

@@ -14,6 +14,15 @@ sealed class SearchPlan
         SegmentsRead = candidates.Select(candidate => candidate.Segment).Distinct().Count();
     }
 
+    /// <summary>True when only times and the class decide, which row groups tell of all their rows at once.</summary>
+    public bool IsByTimeOnly { get; private init; }
+
+    /// <summary>Earliest time included, in unix microseconds.</summary>
+    public long MinMicros { get; private init; }
+
+    /// <summary>Latest time, not included.</summary>
+    public long EndMicros { get; private init; }
+
     /// <summary>Condition on the rows of <see cref="EventsSql.Rows"/>.</summary>
     public string Condition { get; }
 
@@ -35,7 +44,10 @@ sealed class SearchPlan
     }
 
     /// <summary>Class of what could not be taken in: only who asks for it by name is shown it.</summary>
-    public const string Quarantine = "quarantine";
+    const string Quarantine = "quarantine";
+
+    /// <summary>Whether a segment holds what could not be taken in.</summary>
+    public static bool IsQuarantine(HotSegment segment) => string.Equals(segment.Class, Quarantine, StringComparison.Ordinal);
 
     /// <summary>Plans a scope.</summary>
     /// <exception cref="QueryRefusedException">The filter has an error.</exception>
@@ -54,7 +66,12 @@ sealed class SearchPlan
         var (condition, values) = SqlWriter.Write(parsed.Predicate!);
         sql.Append('(').Append(condition).Append(')');
         parameters.AddRange(values);
-        return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!, min, max));
+        return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!, min, max))
+        {
+            IsByTimeOnly = parsed.Predicate is Predicate.Everything && scope.Source is null,
+            MinMicros = min,
+            EndMicros = max,
+        };
 
         void Equal(string column, string value)
         {
@@ -90,7 +107,7 @@ sealed class SearchPlan
         var candidates = new List<Candidate>();
         foreach (var segment in snapshot.Segments)
         {
-            if (scope.Class is null ? segment.Class == Quarantine : scope.Class != segment.Class) continue;
+            if (scope.Class is null ? IsQuarantine(segment) : !string.Equals(scope.Class, segment.Class, StringComparison.Ordinal)) continue;
             if (segment.MaxTimeMicros < min || segment.MinTimeMicros >= max) continue;
             var matching = TextPruning.Candidates(predicate, segment);
             for (var i = 0; i < segment.RowGroups.Length; i++)

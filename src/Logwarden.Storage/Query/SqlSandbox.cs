@@ -98,14 +98,14 @@ static class SqlSandbox
         {
             if (!Nodes.Contains(type) && !Array.Exists(NodeFamilies, family => type.StartsWith(family, StringComparison.Ordinal)))
                 throw new QueryRefusedException($"{Plain(type)} is not allowed in a query.");
-            if (type == "BASE_TABLE") CheckTable(element, names);
-            else if (type == "VALUE_CONSTANT") return;
-            else if (type == "TABLE_FUNCTION") CheckFunction(element.GetProperty("function"), SqlFunctions.Tables, "as a table");
+            if (type is "VALUE_CONSTANT") return;
+            if (type is "BASE_TABLE") CheckTable(element, names);
+            if (type is "TABLE_FUNCTION") CheckFunction(element.GetProperty("function"), SqlFunctions.Tables, "as a table");
         }
         if (element.TryGetProperty("function_name", out _)) CheckFunction(element, SqlFunctions.All, "");
         foreach (var property in element.EnumerateObject())
         {
-            if (property.NameEquals("function") && type == "TABLE_FUNCTION")
+            if (property.NameEquals("function") && type is "TABLE_FUNCTION")
             {
                 // Its name was checked as that of a table; its arguments are expressions like any other.
                 Walk(property.Value.GetProperty("children"), names);
@@ -146,7 +146,7 @@ static class SqlSandbox
             foreach (var item in type.EnumerateArray()) CheckType(item);
         }
         if (type.ValueKind != JsonValueKind.Object) return;
-        if (TypeOf(type) == "UNBOUND_TYPE_INFO")
+        if (TypeOf(type) is "UNBOUND_TYPE_INFO")
         {
             var name = type.GetProperty("name").GetString()!;
             var place = type.GetProperty("schema").GetString() + type.GetProperty("catalog").GetString();

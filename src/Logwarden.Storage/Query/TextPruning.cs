@@ -22,47 +22,35 @@ static class TextPruning
         _ => false,
     };
 
-    static BitArray? Of(Predicate predicate, TextIndex index)
+    static BitArray? Of(Predicate predicate, TextIndex index) => predicate switch
     {
-        switch (predicate)
-        {
-            case Predicate.AllOf all:
-                BitArray? both = null;
-                foreach (var part in all.Parts)
-                    if (Of(part, index) is { } some) both = both is null ? some : both.And(some);
-                return both;
-            case Predicate.AnyOf any:
-                BitArray? either = null;
-                foreach (var part in any.Parts)
-                {
-                    if (Of(part, index) is not { } some) return null;
-                    either = either is null ? some : either.Or(some);
-                }
-                return either;
-            case Predicate.FreeText text:
-                return Of(Pieces(text.Pattern), index);
-            case Predicate.FieldTest test when IsIndexed(test.Field):
-                BitArray? one = null;
-                foreach (var value in test.Tests)
-                {
-                    if (Of(Literals(test.Field, value), index) is not { } some) return null;
-                    one = one is null ? some : one.Or(some);
-                }
-                return one;
-            default:
-                return null;
-        }
+        Predicate.AllOf all => All(all.Parts, part => Of(part, index)),
+        Predicate.AnyOf any => Any(any.Parts, part => Of(part, index)),
+        Predicate.FreeText text => All(Pieces(text.Pattern), piece => index.Candidates(piece)),
+        Predicate.FieldTest test when IsIndexed(test.Field) => Any(test.Tests, one => Of(test.Field, one, index)),
+        _ => null,
+    };
+
+    static BitArray? Of(Field field, ValueTest test, TextIndex index)
+    {
+        var literals = Literals(field, test);
+        return field is Field.Column column && test is (ValueTest.EqualTo or ValueTest.Exactly) && literals.Count == 1
+            ? index.Candidates(column.Name, literals[0])
+            : All(literals, literal => index.Candidates(literal));
     }
 
-    static BitArray? Of(List<byte[]> literals, TextIndex index)
+    /// <summary>What all parts leave; a part that tells nothing leaves everything.</summary>
+    static BitArray? All<T>(IEnumerable<T> parts, Func<T, BitArray?> candidates)
     {
-        BitArray? all = null;
-        foreach (var literal in literals)
-        {
-            var some = index.Candidates(literal);
-            all = all is null ? some : all.And(some);
-        }
-        return all;
+        var told = parts.Select(candidates).OfType<BitArray>().ToList();
+        return told.Count == 0 ? null : told.Aggregate((a, b) => a.And(b));
+    }
+
+    /// <summary>What at least one part leaves.</summary>
+    static BitArray? Any<T>(IEnumerable<T> parts, Func<T, BitArray?> candidates)
+    {
+        var told = parts.Select(candidates).ToList();
+        return told.Contains(null) ? null : told.Aggregate((a, b) => a!.Or(b!));
     }
 
     static bool IsIndexed(Field field) => field is Field.Path

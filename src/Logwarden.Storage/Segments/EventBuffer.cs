@@ -69,7 +69,7 @@ public sealed unsafe class EventBuffer(EventMemory memory) : IDisposable
     /// <summary>What the leaf hash of one event is the SHA-256 of.</summary>
     public ReadOnlySpan<byte> LeafInput(int index)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
         ref var entry = ref _entries[index];
         return new((void*)entry.Start, entry.Length + 1);
     }
@@ -83,7 +83,8 @@ public sealed unsafe class EventBuffer(EventMemory memory) : IDisposable
     }
 
     /// <summary>Orders by event time, then offset: the order of the leaves.</summary>
-    public void Sort() => _entries.AsSpan(0, Count).Sort();
+    public void Sort() => _entries.AsSpan(0, Count).Sort(static (left, right) =>
+        left.TimeMicros != right.TimeMicros ? left.TimeMicros.CompareTo(right.TimeMicros) : left.Offset.CompareTo(right.Offset));
 
     /// <summary>Gives the memory of the events back.</summary>
     public void Clear()
@@ -132,12 +133,5 @@ public sealed unsafe class EventBuffer(EventMemory memory) : IDisposable
         return chunk;
     }
 
-    readonly record struct Entry(long TimeMicros, long Offset, nint Start, int Length) : IComparable<Entry>
-    {
-        public int CompareTo(Entry other)
-        {
-            var byTime = TimeMicros.CompareTo(other.TimeMicros);
-            return byTime != 0 ? byTime : Offset.CompareTo(other.Offset);
-        }
-    }
+    readonly record struct Entry(long TimeMicros, long Offset, nint Start, int Length);
 }

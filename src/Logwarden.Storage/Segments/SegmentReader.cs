@@ -96,7 +96,7 @@ public sealed class SegmentReader : IDisposable
         using var metadata = file.FileMetaData;
         Rows = metadata.NumRows;
         _groups = metadata.NumRowGroups;
-        if (!metadata.KeyValueMetadata.TryGetValue(SegmentSchema.VersionKey, out var version) || version != SegmentSchema.Version)
+        if (!metadata.KeyValueMetadata.TryGetValue(SegmentSchema.VersionKey, out var version) || !string.Equals(version, SegmentSchema.Version, StringComparison.Ordinal))
             return Fail($"not a segment of version {SegmentSchema.Version}");
         var schema = metadata.Schema;
         if (schema.NumColumns != SegmentSchema.Names.Count) return Fail($"{schema.NumColumns} columns instead of {SegmentSchema.Names.Count}");
@@ -106,7 +106,7 @@ public sealed class SegmentReader : IDisposable
             var type = SegmentSchema.IsText(column) ? PhysicalType.ByteArray
                 : SegmentSchema.IsInt64(column) ? PhysicalType.Int64 : PhysicalType.Int32;
             var levels = SegmentSchema.IsOptional(column) ? 1 : 0;
-            if (found.Name != SegmentSchema.Names[column] || found.PhysicalType != type
+            if (!string.Equals(found.Name, SegmentSchema.Names[column], StringComparison.Ordinal) || found.PhysicalType != type
                 || found.MaxDefinitionLevel != levels || found.MaxRepetitionLevel != 0)
             {
                 return Fail($"column {column} is not `{SegmentSchema.Names[column]}` as a segment has it");

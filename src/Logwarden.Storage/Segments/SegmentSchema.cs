@@ -113,7 +113,7 @@ public static class SegmentSchema
     {
         using var builder = new WriterPropertiesBuilder();
         builder.Compression(Compression.Zstd).CompressionLevel(3).Version(ParquetVersion.PARQUET_2_6)
-            .CreatedBy("logwarden").EnableStatistics().EnablePageChecksum().DataPagesize(1024 * 1024).WriteBatchSize(512)
+            .CreatedBy("logwarden").EnableStatistics().EnablePageChecksum().DataPagesize(8 * 1024 * 1024).WriteBatchSize(512)
             .DictionaryPagesizeLimit(1024 * 1024).MaxRowGroupLength(RowGroupRowsMax).SetMaxStatisticsSize(256)
             .SortingColumns([new WriterProperties.SortingColumn(Time, isDescending: false, nullsFirst: false)]);
         foreach (var column in (int[])[Leaf, Offset, Time, Ingested])

@@ -3,7 +3,6 @@ using Logwarden.Archive;
 using Logwarden.Events;
 using Logwarden.Proof.Notes;
 using Logwarden.Proof.Tree;
-using Logwarden.Segments;
 
 namespace Logwarden.Verify;
 

@@ -5,6 +5,9 @@ namespace Logwarden.Verify;
 /// <summary>What is wrong with an archive.</summary>
 public enum FindingCode
 {
+    /// <summary>Nothing.</summary>
+    None = 0,
+
     /// <summary>A seal record is not there.</summary>
     SealMissing = 1,
 

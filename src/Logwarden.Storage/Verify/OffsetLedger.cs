@@ -92,7 +92,7 @@ sealed class OffsetLedger(VerifyState state)
 
     void Count(SealedSegment segment, ReadOnlySpan<byte> source)
     {
-        var isQuarantine = segment.Class == ArchiveLayout.QuarantineClass;
+        var isQuarantine = string.Equals(segment.Class, ArchiveLayout.QuarantineClass, StringComparison.Ordinal);
         foreach (var (id, known) in _sources)
         {
             if (!source.SequenceEqual(id)) continue;

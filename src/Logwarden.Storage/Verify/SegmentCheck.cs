@@ -21,7 +21,7 @@ sealed class SegmentCheck(
         progress(segment.Path);
         if (segment.FirstLeaf != tree.Size && !tree.IsLost) await Align(segment, tree, sealedSize, cancel);
         if (tree.Size > segment.FirstLeaf) return;
-        await using var file = await reader.Fetch(segment.Path, SegmentFiles.Scratch, stream => Hash(stream) == segment.Sha256, cancel);
+        await using var file = await reader.Fetch(segment.Path, SegmentFiles.Scratch, stream => string.Equals(Hash(stream), segment.Sha256, StringComparison.Ordinal), cancel);
         if (file is null)
         {
             await Absent(segment, tree, sealedSize, cancel);
@@ -82,7 +82,7 @@ sealed class SegmentCheck(
     {
         var (hash, bytes) = (Hash(content), content.Length);
         content.Position = 0;
-        if (pathOfHash(hash) is { } other && other != segment.Path)
+        if (pathOfHash(hash) is { } other && !string.Equals(other, segment.Path, StringComparison.Ordinal))
         {
             state.Add(FindingCode.SegmentSwapped, segment.Path, $"It holds the bytes of {other}.", Advice.Restore);
             offsets.Unknown(segment.Rows);
@@ -154,7 +154,7 @@ sealed class SegmentCheck(
     }
 
     static bool IsOfDay(long timeMicros, string partition) =>
-        partition == $"date={DateOnly.FromDayNumber(SegmentCutter.DayOf(timeMicros)):yyyy-MM-dd}";
+        string.Equals(partition, $"date={DateOnly.FromDayNumber(SegmentCutter.DayOf(timeMicros)):yyyy-MM-dd}", StringComparison.Ordinal);
 
     static string Hash(Stream stream)
     {

@@ -75,7 +75,7 @@ sealed class TreeCheck(
     public async ValueTask CompareSeal(
         string sealKey, string origin, SealedTree sealedTree, IReadOnlyList<VerifierKey> keys, DateTimeOffset now, bool isNew, CancellationToken cancel)
     {
-        if (!IsLost && (_tree.Size != sealedTree.Size || _tree.Root().ToString() != sealedTree.Root))
+        if (!IsLost && (_tree.Size != sealedTree.Size || !IsRoot(_tree.Root(), sealedTree)))
         {
             state.Add(FindingCode.RootMismatch, sealKey,
                 $"It says that {@class} has {sealedTree.Size} leaves with root {sealedTree.Root}; the leaves give {_tree.Size} with root {_tree.Root()}.", Advice.Investigate);
@@ -93,7 +93,7 @@ sealed class TreeCheck(
         string key, string origin, SealedTree expected, IReadOnlyList<VerifierKey> keys, DateTimeOffset now, bool isLive, CancellationToken cancel)
     {
         bool IsRight(byte[] bytes) =>
-            Checkpoint.TryOpen(bytes, keys, origin, out var read, out _) && read.Size == expected.Size && read.Root.ToString() == expected.Root;
+            Checkpoint.TryOpen(bytes, keys, origin, out var read, out _) && read.Size == expected.Size && IsRoot(read.Root, expected);
 
         Interlocked.Increment(ref state.Checkpoints);
         var advice = isLive ? Advice.Rebuild : Advice.Restore;
@@ -116,13 +116,15 @@ sealed class TreeCheck(
             state.Add(FindingCode.RolledBack, key,
                 $"It is of size {checkpoint.Size}, the newest seal of size {expected.Size}: the seals between were removed.", Advice.Investigate);
         }
-        else if (checkpoint.Size != expected.Size || checkpoint.Root.ToString() != expected.Root)
+        else if (checkpoint.Size != expected.Size || !IsRoot(checkpoint.Root, expected))
         {
             state.Add(FindingCode.RootMismatch, key,
                 $"It is of size {checkpoint.Size} with root {checkpoint.Root}; its seal says {expected.Size} with root {expected.Root}.", Advice.Investigate);
         }
         if (!isLive) await reader.CheckLock(key, found.Right, expected.Mode, expected.RetainUntil, now, cancel);
     }
+
+    static bool IsRoot(TreeHash root, SealedTree tree) => string.Equals(root.ToString(), tree.Root, StringComparison.Ordinal);
 
     async Task Compare(Tile tile, SealedTree? sealedTree, CancellationToken cancel)
     {

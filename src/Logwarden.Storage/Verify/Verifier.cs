@@ -93,14 +93,18 @@ public sealed class Verifier
     /// <returns>Whether there were any.</returns>
     async ValueTask<bool> NameSealed(CancellationToken cancel)
     {
-        var fresh = new SortedSet<long>();
+        var fresh = new SortedDictionary<long, List<BlobVersion>>();
         await foreach (var version in _store.List(ArchiveLayout.Seals, cancel))
         {
-            if (ArchiveLayout.SealNumber(version.Key) is { } number && !_numbers.Contains(number)) fresh.Add(number);
+            if (ArchiveLayout.SealNumber(version.Key) is not { } number || _numbers.Contains(number)) continue;
+            if (!fresh.TryGetValue(number, out var versions)) fresh.Add(number, versions = []);
+            versions.Add(version);
         }
-        foreach (var number in fresh)
+        foreach (var (number, versions) in fresh)
         {
             _numbers.Add(number);
+            // What was laid over a seal must not hide it: everything else is judged by it.
+            _reader.Note(ArchiveLayout.Seal(number), versions);
             if (await Open(number, cancel) is not { } seal) continue;
             _inventory.Name(ArchiveLayout.Seal(number), seal.Seal.Record);
             _sealedTo = Math.Max(_sealedTo, seal.Seal.Record.Header.To);

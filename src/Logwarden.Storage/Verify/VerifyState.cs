@@ -121,14 +121,15 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
     {
         Interlocked.Increment(ref state.Locks);
         if (until <= now.UtcDateTime) return;
-        BlobHead? strongest = null;
+        var heads = new List<BlobHead>();
         foreach (var version in versions)
         {
             if (await store.Head(key, version, cancel) is not { } head) continue;
             if (head.Mode >= mode && head.RetainUntil?.UtcDateTime >= until) return;
-            if (strongest is null || (head.RetainUntil ?? default) > (strongest.RetainUntil ?? default)) strongest = head;
+            heads.Add(head);
         }
-        if (strongest is null) return; // It went away meanwhile: what reads it says so.
+        // When it went away meanwhile, what reads it says so.
+        if (heads.MaxBy(head => head.RetainUntil ?? default) is not { } strongest) return;
         if (strongest.Mode is null || strongest.RetainUntil is null)
             state.Add(FindingCode.LockMissing, key, $"It is not locked; it was sealed with a lock until {until:u}.", Advice.Relock);
         else if (strongest.RetainUntil.Value.UtcDateTime < until)

@@ -92,10 +92,10 @@ static class QueryEndpoint
 /// </summary>
 sealed class AnswerWriter
 {
-    readonly MemoryStream _body = new();
+    readonly System.Buffers.ArrayBufferWriter<byte> _body = new(4096);
 
     /// <summary>The answer.</summary>
-    public ReadOnlyMemory<byte> Memory => _body.GetBuffer().AsMemory(0, (int)_body.Length);
+    public ReadOnlyMemory<byte> Memory => _body.WrittenMemory;
 
     public async Task WriteAsync(SearchPage page, CancellationToken cancel)
     {
@@ -130,11 +130,11 @@ sealed class AnswerWriter
         var text = lines.GetBuffer().AsSpan(0, (int)lines.Length).TrimEnd((byte)'\n').ToArray();
         text.AsSpan().Replace((byte)'\n', (byte)',');
         Put($"{{\"{name}\":[");
-        _body.Write(text);
+        System.Buffers.BuffersExtensions.Write(_body, text);
         Put("],");
     }
 
     void End(TimeSpan elapsed, string more) => Put(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{more}\"elapsed_ms\":{elapsed.TotalMilliseconds:F1}}}"));
 
-    void Put(string text) => _body.Write(System.Text.Encoding.UTF8.GetBytes(text));
+    void Put(string text) => System.Buffers.BuffersExtensions.Write(_body, System.Text.Encoding.UTF8.GetBytes(text));
 }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Compression;
-using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
@@ -52,7 +51,7 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
 
     async Task StoreAsync(HttpContext http, SourceEntry source, PooledBytes body)
     {
-        var route = installation.Route(source);
+        var route = Installation.Route(source);
         var worker = installation.Worker(route);
         var batch = new AppendBatch { Source = source.Id };
         var refused = 0;

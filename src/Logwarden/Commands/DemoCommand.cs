@@ -2,13 +2,10 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
-using Logwarden.Events;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Hot;
-using Logwarden.Journal;
 using Logwarden.Query;
-using Logwarden.Verify;
 
 namespace Logwarden.Commands;
 

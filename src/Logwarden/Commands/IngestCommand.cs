@@ -55,7 +55,7 @@ static class IngestCommand
     /// <summary>Takes the files in and seals, also when it is stopped on the way: what was taken is archived before it ends.</summary>
     static async Task<int> RunAsync(Installation installation, SourceEntry source, string[] files, bool json, CancellationToken cancel)
     {
-        var route = installation.Route(source);
+        var route = Installation.Route(source);
         var total = files.Where(file => !string.Equals(file, "-", StringComparison.Ordinal) && File.Exists(file)).Sum(file => new FileInfo(file).Length);
         IngestResult? result = null;
         using (var progress = new ProgressLine("ingest", total, TimeProvider.System))

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
-using Logwarden.Api;
 using Logwarden.Hosting;
-using Logwarden.Policy;
 
 namespace Logwarden.Commands;
 

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Logwarden.Archive;
 using Logwarden.Events;
-using Logwarden.Hosting;
 using Logwarden.Proof.Notes;
 using Logwarden.Verify;
 
@@ -49,7 +48,7 @@ static class VerifyCommand
             at => progress.Report(at.Events, string.Create(CultureInfo.InvariantCulture, $"{at.Events:N0} of {at.EventsTotal:N0} events, {at.Object}")),
             cancel);
         progress.Dispose();
-        if (isJson) Console.Out.WriteLine(Json(store.Location, report));
+        if (isJson) await Console.Out.WriteLineAsync(Json(store.Location, report));
         else Print(store.Location, report);
         return report.IsClean ? Cli.Ok : Cli.Findings;
     }

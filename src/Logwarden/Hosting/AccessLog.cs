@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Logwarden.Journal;
 using Logwarden.Redaction;
-using Microsoft.Win32.SafeHandles;
 
 namespace Logwarden.Hosting;
 
@@ -49,7 +48,7 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
         {
             var isNew = !File.Exists(path);
             Directory.CreateDirectory(folder);
-            using SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+            using var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
             RandomAccess.Write(file, line.WrittenSpan, RandomAccess.GetLength(file));
             DurableFile.Sync(file);
             if (isNew) DurableFile.SyncDirectory(folder);

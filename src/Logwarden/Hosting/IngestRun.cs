@@ -40,10 +40,12 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     {
         var workers = Math.Max(1, Environment.ProcessorCount);
         for (var i = 0; i < ChunksWaiting + workers + 1; i++) _empty.Writer.TryWrite(new Chunk());
+#pragma warning disable CA2025 // every task is awaited below, before it is disposed of
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var reading = Task.Factory.StartNew(() => ReadAsync(files, failed.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         var working = Enumerable.Range(0, workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
         await Task.WhenAll([reading, .. working]);
+#pragma warning restore CA2025
         return new(_records, _stored, _duplicates, _quarantined, _bytes);
     }
 

@@ -112,7 +112,7 @@ sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>What the records of a source go through.</summary>
-    public IntakeRoute Route(SourceEntry source)
+    public static IntakeRoute Route(SourceEntry source)
     {
         var format = FormatCatalog.Find(source.Format)
             ?? throw new Commands.CommandException($"source '{source.Id}' is registered with format '{source.Format}', which this version does not have");

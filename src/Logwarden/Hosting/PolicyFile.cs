@@ -104,8 +104,14 @@ sealed class PolicyFile
         if (File.Exists(path)) return File.ReadAllBytes(path);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var key = RandomNumberGenerator.GetBytes(32);
-        DurableFile.Replace(path, key);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // Nobody else may read it from its first moment on.
+        using (var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+        {
+            file.Write(key);
+            file.Flush();
+            DurableFile.Sync(file.SafeFileHandle);
+        }
+        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
         return key;
     }
 }

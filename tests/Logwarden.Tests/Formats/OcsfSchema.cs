@@ -10,6 +10,7 @@ namespace Logwarden.Tests.Formats;
 /// </summary>
 sealed class OcsfSchema
 {
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     readonly string _root;
     readonly JsonObject _dictionary;
     readonly JsonObject _types;
@@ -74,7 +75,7 @@ sealed class OcsfSchema
         }
         foreach (var (name, attribute) in attributes)
         {
-            var isRequired = Text(attribute, "requirement") == "required"
+            var isRequired = Text(attribute, "requirement") is "required"
                 && (Text(attribute, "profile") is not { } profile || profiles.Contains(profile));
             if (isRequired && !value.TryGetProperty(name, out _)) errors.Add($"{path}.{name}: required");
         }
@@ -87,7 +88,7 @@ sealed class OcsfSchema
 
     void Check(string name, JsonElement value, JsonObject attribute, HashSet<string> profiles, string at, List<string> errors)
     {
-        if (name == "unmapped") return;
+        if (name is "unmapped") return;
         var common = _dictionary[name]?.AsObject();
         var type = Text(attribute, "type") ?? Text(common, "type");
         if (type is null)
@@ -97,10 +98,15 @@ sealed class OcsfSchema
         }
         if ((bool?)(attribute["is_array"] ?? common?["is_array"]) == true)
         {
-            if (value.ValueKind != JsonValueKind.Array) errors.Add($"{at}: expected an array");
-            else foreach (var element in value.EnumerateArray()) One(name, element, type, attribute, profiles, at, errors);
+            if (value.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var element in value.EnumerateArray()) One(name, element, type, attribute, profiles, at, errors);
+                return;
+            }
+            errors.Add($"{at}: expected an array");
+            return;
         }
-        else One(name, value, type, attribute, profiles, at, errors);
+        One(name, value, type, attribute, profiles, at, errors);
     }
 
     void One(string name, JsonElement value, string type, JsonObject attribute, HashSet<string> profiles, string at, List<string> errors)
@@ -125,16 +131,16 @@ sealed class OcsfSchema
             return;
         }
         // Zeros in front of the numbers of an address come from masking; they are let through here as they are by us.
-        if (Text(_types[type]!.AsObject(), "regex") is { } pattern && primitive == "string_t")
+        if (Text(_types[type]!.AsObject(), "regex") is { } pattern && primitive is "string_t")
         {
-            var text = type == "ip_t" ? Regex.Replace(value.GetString()!, @"(^|\.)0+(?=\d)", "$1") : value.GetString()!;
-            if (!Regex.IsMatch(text, pattern)) errors.Add($"{at}: not a {type}: {text}");
+            var text = type is "ip_t" ? Regex.Replace(value.GetString()!, @"(?<=^|\.)0+(?=\d)", "", RegexOptions.None, Patience) : value.GetString()!;
+            if (!Regex.IsMatch(text, pattern, RegexOptions.None, Patience)) errors.Add($"{at}: not a {type}: {text}");
         }
         // The numbers of classes are checked against the class itself.
         if (primitive is not ("integer_t" or "long_t") || name is "class_uid" or "category_uid" or "type_uid") return;
         var number = value.GetInt64();
         var known = Enum(attribute).Concat(Enum(_dictionary[name]?.AsObject())).ToHashSet(StringComparer.Ordinal);
-        if (at.Contains("observables", StringComparison.Ordinal) && name == "type_id" && _observables.Contains(number)) return;
+        if (at.Contains("observables", StringComparison.Ordinal) && name is "type_id" && _observables.Contains(number)) return;
         if (known.Count > 0 && !known.Contains(number.ToString(System.Globalization.CultureInfo.InvariantCulture)))
             errors.Add($"{at}: {number} is not one of its values");
     }
@@ -153,7 +159,7 @@ sealed class OcsfSchema
     {
         if (_attributes.TryGetValue((type, isEvent), out var done)) return done;
         var definition = (isEvent ? _events : _objects)[type];
-        var all = Text(definition, "extends") is { } parent && (isEvent ? _events : _objects).ContainsKey(parent) && parent != type
+        var all = Text(definition, "extends") is { } parent && (isEvent ? _events : _objects).ContainsKey(parent) && !string.Equals(parent, type, StringComparison.Ordinal)
             ? Attributes(parent, isEvent).ToDictionary(pair => pair.Key, pair => pair.Value.DeepClone().AsObject(), StringComparer.Ordinal)
             : new Dictionary<string, JsonObject>(StringComparer.Ordinal);
         if (definition["attributes"] is JsonObject own) Merge(all, own, profile: null);
@@ -167,15 +173,15 @@ sealed class OcsfSchema
             foreach (var include in includes)
             {
                 var file = Load((string)include!);
-                Merge(all, file["attributes"]!.AsObject(), Text(file, "meta") == "profile" ? Text(file, "name") : profile);
+                Merge(all, file["attributes"]!.AsObject(), Text(file, "meta") is "profile" ? Text(file, "name") : profile);
             }
         }
         foreach (var (name, attribute) in attributes)
         {
-            if (name == "$include" || attribute is not JsonObject values) continue;
+            if (name is "$include" || attribute is not JsonObject values) continue;
             if (!all.TryGetValue(name, out var merged)) all[name] = merged = [];
             if (profile is not null) merged["profile"] = profile;
-            foreach (var (key, value) in values) merged[key] = key == "enum" && merged["enum"] is JsonObject old ? Union(old, value!.AsObject()) : value?.DeepClone();
+            foreach (var (key, value) in values) merged[key] = key is "enum" && merged["enum"] is JsonObject old ? Union(old, value!.AsObject()) : value?.DeepClone();
         }
     }
 

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using CsCheck;
 using Logwarden.Events;
 using Logwarden.Match;
+using JsonNode = System.Text.Json.Nodes.JsonNode;
 
 namespace Logwarden.Tests.Match;
 

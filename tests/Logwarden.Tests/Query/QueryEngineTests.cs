@@ -134,6 +134,17 @@ public sealed class QueryEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task Times_far_off_break_nothing()
+    {
+        _world.Seal([StoredEvents.One(0), StoredEvents.One(1, -100_000_000_000_000), StoredEvents.One(2, 253_402_300_799_999_999)]);
+        Assert.Equal([2L, 0, 1], (await _world.Engine.SearchAsync(new(), Cancel)).Rows.Select(row => row.Offset));
+        var bars = await _world.Engine.HistogramAsync(new(), 10, Cancel);
+        Assert.Equal((10, 2L), (bars.Buckets.Count, bars.Buckets.Sum(bar => bar.Count)));
+        bars = await _world.Engine.HistogramAsync(new() { From = DateTimeOffset.MinValue, To = DateTimeOffset.MaxValue }, 3, Cancel);
+        Assert.Equal(2, bars.Buckets.Sum(bar => bar.Count));
+    }
+
+    [Fact]
     public async Task A_segment_that_is_taken_away_takes_its_events_with_it()
     {
         var paths = _world.Seal(Enumerable.Range(0, 10).Select(i => StoredEvents.One(i)));

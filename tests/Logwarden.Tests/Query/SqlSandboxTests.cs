@@ -1,3 +1,5 @@
+using DuckDB.NET.Data;
+using Logwarden.Hot;
 using Logwarden.Query;
 using Logwarden.Tests.Segments;
 
@@ -156,6 +158,32 @@ public sealed class SqlSandboxTests(TwentyEvents events) : IClassFixture<TwentyE
     [InlineData("SELECT count(DISTINCT ip), approx_count_distinct(user), list(DISTINCT source), arg_max(event_id, time), current_date FROM events")]
     public async Task Ordinary_questions_are_answered(string sql) =>
         Assert.NotEmpty((await _world.Engine.SqlAsync(sql, TestContext.Current.CancellationToken)).Rows);
+
+    /// <summary>The database's own lock, without the check of the text before it.</summary>
+    [Theory]
+    [InlineData("SELECT * FROM read_text('/etc/passwd')")]
+    [InlineData("SELECT * FROM read_csv('/etc/passwd')")]
+    [InlineData("SELECT * FROM glob('/etc/*')")]
+    [InlineData("COPY (SELECT 1) TO '/tmp/logwarden-escape.csv'")]
+    [InlineData("ATTACH '/tmp/logwarden-escape.db'")]
+    [InlineData("INSTALL httpfs")]
+    [InlineData("LOAD httpfs")]
+    [InlineData("SET enable_external_access = true")]
+    [InlineData("SET allowed_directories = ['/']")]
+    [InlineData("SET lock_configuration = false")]
+    [InlineData("RESET memory_limit")]
+    [InlineData("SELECT * FROM read_parquet('https://example.com/x.parquet')")]
+    public void The_database_itself_is_locked(string sql)
+    {
+        using var database = new HotDatabase(Path.Combine(_world.Data, "hot", "segments"), new());
+        using var connection = database.Connect();
+        using var command = HotDatabase.Command(connection, sql);
+        Assert.ThrowsAny<DuckDBException>(() =>
+        {
+            using var reader = command.ExecuteReader();
+            reader.Read();
+        });
+    }
 
     [Fact]
     public async Task Too_much_memory_is_an_error_and_nothing_more()

@@ -1,0 +1,176 @@
+using Amazon.S3;
+using Amazon.S3.Model;
+using Logwarden.Archive;
+using Logwarden.Proof.Notes;
+using Logwarden.SystemTests.World;
+using Logwarden.Tests.Archive;
+using Logwarden.Tests.Verify;
+using Logwarden.Verify;
+
+namespace Logwarden.SystemTests.Verify;
+
+/// <summary>
+/// Tampering with an archive on a real S3 server with Object Lock. The intruder has every right but the signing key: with governance
+/// locks and the right to bypass them he can do all that he can to a folder; with compliance locks he can only lay something over it.
+/// </summary>
+public sealed class S3TamperingTests(CephGateway gateway)
+{
+    public static TheoryData<string> Kinds => [.. Tampering.Kinds];
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Tampering_by_who_may_bypass_the_lock_is_named(string kind)
+    {
+        await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Governance);
+        Assert.Empty((await archive.VerifyAsync()).Findings);
+
+        var intruder = new S3Intruder(archive.Store, gateway.Client, archive.Bucket);
+        var expected = await Tampering.Do(kind, intruder, archive.Seals, archive.Scratch.Path);
+
+        var report = await archive.VerifyAsync();
+        foreach (var (code, key) in expected)
+        {
+            Assert.True(report.Findings.Any(finding => finding.Code == code && string.Equals(finding.Object, key, StringComparison.Ordinal)), $"{code} {key} is not among\n{string.Join('\n', report.Findings)}");
+        }
+        Assert.All(report.Findings, finding => Assert.Contains(finding.Object, expected.Select(pair => pair.Key)));
+    }
+
+    [Fact]
+    public async Task What_is_laid_over_a_compliance_locked_object_is_named_and_what_lies_beneath_still_verifies()
+    {
+        await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Compliance);
+        var segments = archive.Seals[0].Segments;
+        var (covered, marked) = (segments[0].Path, segments[1].Path);
+        await gateway.Client.PutObjectAsync(new PutObjectRequest { BucketName = archive.Bucket, Key = covered, ContentBody = "forged" }, Cancel);
+        await gateway.Client.DeleteObjectAsync(archive.Bucket, marked, Cancel);
+
+        var refused = await Assert.ThrowsAsync<AmazonS3Exception>(async () =>
+        {
+            var versions = await gateway.Client.ListVersionsAsync(archive.Bucket, covered, Cancel);
+            var locked = versions.Versions.Single(version => version.IsLatest != true);
+            await gateway.Client.DeleteObjectAsync(archive.Bucket, covered, locked.VersionId, Cancel);
+        });
+
+        Assert.Equal("AccessDenied", refused.ErrorCode);
+        var report = await archive.VerifyAsync();
+        Assert.False(report.IsClean);
+        Assert.Equal([covered, marked], report.Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.Equal(archive.Seals.Sum(seal => seal.Segments.Sum(segment => segment.Rows)), report.Events);
+    }
+
+    [Fact]
+    public async Task A_forged_version_over_a_seal_or_a_delete_marker_on_it_is_one_finding()
+    {
+        await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Compliance);
+        await gateway.Client.PutObjectAsync(new PutObjectRequest { BucketName = archive.Bucket, Key = ArchiveLayout.Seal(0), ContentBody = "forged\n" }, Cancel);
+        await gateway.Client.DeleteObjectAsync(archive.Bucket, ArchiveLayout.Seal(1), Cancel);
+
+        var report = await archive.VerifyAsync();
+
+        Assert.False(report.IsClean);
+        Assert.Equal(
+            [ArchiveLayout.Seal(0), ArchiveLayout.Seal(1)],
+            report.Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
+}
+
+/// <summary>Three seals in a bucket of their own.</summary>
+sealed class SealedArchive : IAsyncDisposable
+{
+    readonly SigningKey _key = SigningKey.Generate(ArchiveWorld.Origin);
+
+    SealedArchive(string bucket, IBlobStore store)
+    {
+        Bucket = bucket;
+        Store = store;
+    }
+
+    public string Bucket { get; }
+
+    public IBlobStore Store { get; }
+
+    public TempFolder Scratch { get; } = new();
+
+    public IReadOnlyList<SealRecord> Seals { get; private set; } = [];
+
+    public static async Task<SealedArchive> MakeAsync(CephGateway gateway, LockMode mode)
+    {
+        var bucket = await gateway.NewBucketAsync(isLocked: true);
+        var archive = new SealedArchive(bucket, ArchiveTarget.Open(gateway.Target(bucket, ""), TimeProvider.System));
+        await archive.SealAsync(mode);
+        return archive;
+    }
+
+    public async Task<VerifyReport> VerifyAsync() =>
+        await Verifier.Run(Store, new() { Keys = [_key.Verifier] }, TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
+
+    public ValueTask DisposeAsync()
+    {
+        Store.Dispose();
+        _key.Dispose();
+        Scratch.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    async Task SealAsync(LockMode mode)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var until = TimeProvider.System.GetUtcNow().AddDays(90);
+        var options = new SealerOptions
+        {
+            DataDirectory = Scratch.In("data"),
+            Origin = ArchiveWorld.Origin,
+            Retention = (_, _) => new(mode, until, legalHold: false),
+            CompressionLevel = 1,
+        };
+        var seals = new List<SealRecord>();
+        using var sealer = await Sealer.Open(options, Store, _key, TimeProvider.System, cancel);
+        foreach (var end in (long[])[1200, 2000, 3000])
+        {
+            var seal = await sealer.SealEvents(ArchiveWorld.Journal(sealer.SealedTo), end, ArchiveWorld.Ledger(end), cancel);
+            seals.Add(seal!.Record);
+        }
+        Seals = seals;
+    }
+}
+
+/// <summary>Uses the right to bypass governance: deletes what is there, and puts what he likes.</summary>
+sealed class S3Intruder(IBlobStore store, AmazonS3Client client, string bucket) : Intruder(store)
+{
+    public override async Task Overwrite(string key, byte[] bytes)
+    {
+        var head = await Store.Head(key, null, TestContext.Current.CancellationToken);
+        await Remove(key);
+        await PutAsync(key, bytes, head is { Mode: { } mode, RetainUntil: { } until } ? new BlobLock(mode, until, legalHold: false) : null);
+    }
+
+    public override async Task Remove(string key)
+    {
+        var versions = await client.ListVersionsAsync(bucket, key, TestContext.Current.CancellationToken);
+        foreach (var version in versions.Versions ?? [])
+        {
+            await client.DeleteObjectAsync(
+                new DeleteObjectRequest { BucketName = bucket, Key = key, VersionId = version.VersionId, BypassGovernanceRetention = true }, TestContext.Current.CancellationToken);
+        }
+    }
+
+    public override async Task Relock(string key, BlobLock? protection)
+    {
+        var bytes = await Read(key);
+        await Remove(key);
+        await PutAsync(key, bytes, protection);
+    }
+
+    async Task PutAsync(string key, byte[] bytes, BlobLock? protection)
+    {
+        var put = new PutObjectRequest { BucketName = bucket, Key = key, InputStream = new MemoryStream(bytes) };
+        if (protection is not null)
+        {
+            put.ObjectLockMode = protection.Mode == LockMode.Governance ? ObjectLockMode.Governance : ObjectLockMode.Compliance;
+            put.ObjectLockRetainUntilDate = protection.RetainUntil.UtcDateTime;
+        }
+        await client.PutObjectAsync(put, TestContext.Current.CancellationToken);
+    }
+}
