@@ -113,7 +113,10 @@ ref struct JsonWalk
         if (first == '"')
         {
             var stringEnd = StringEnd(value + 1, out var escaped);
-            OnString(value + 1, stringEnd, escaped, kind);
+            if (name.Length <= 2 && Scanner.IsPrivateMember(name, _json[(value + 1)..Math.Min(stringEnd, _json.Length)], Scanner.Around(_json, start, value)))
+                Add(RedactionRules.PrivateKey, value + 1, stringEnd, bare: false);
+            else
+                OnString(value + 1, stringEnd, escaped, kind);
             return stringEnd + 1;
         }
         if (first is (byte)'[' && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)

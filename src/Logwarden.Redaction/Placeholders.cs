@@ -43,7 +43,8 @@ static class Placeholders
         if (first == '%' && value.Length > 2 && value[^1] == '%') return true;
         if (first == '<' && value[^1] == '>') return true;
         if (first == '{' && value.Length > 1 && value[1] is (byte)'{' or (byte)'%') return true;
-        if (first == '#' && value.Length > 1 && value[1] == '{') return true;
+        // #{name} is a template; an expression in its place may be anything.
+        if (first == '#' && value.Length > 3 && value[1] == '{' && Chars.RunEnd(value, 2, Ch.Name | Ch.Dot) is var brace && brace < value.Length && value[brace] == '}') return true;
         return IsEmptyWord(value) || IsHidden(value) || (value.EndsWith("EXAMPLE"u8) && value.StartsWith("A"u8)) || value.EndsWith("..."u8);
     }
 
@@ -72,7 +73,8 @@ static class Placeholders
         || Is(value, "hidden"u8) || Is(value, "not-set"u8) || Is(value, "yes"u8) || Is(value, "no"u8) || Is(value, "n/a"u8) || Is(value, "nan"u8)
         || Is(value, "string"u8) || Is(value, "required"u8) || Is(value, "optional"u8) || Is(value, "enabled"u8)
         || Is(value, "disabled"u8) || Is(value, "masked"u8) || Is(value, "omitted"u8) || Is(value, "changed"u8) || Is(value, "empty"u8)
-        || Is(value, "success"u8) || Is(value, "failure"u8) || Is(value, "failed"u8) || Is(value, "expired"u8) || Is(value, "invalid"u8));
+        || Is(value, "success"u8) || Is(value, "failure"u8) || Is(value, "failed"u8) || Is(value, "expired"u8) || Is(value, "invalid"u8)
+        || Is(value, "base64"u8) || Is(value, "utf8"u8) || Is(value, "utf-8"u8) || Is(value, "__token__"u8));
 
     // AWS and others write HIDDEN_DUE_TO_SECURITY_REASONS, ****, [REDACTED], (hidden) themselves.
     static bool IsHidden(ReadOnlySpan<byte> value) => value.StartsWith("HIDDEN_DUE_TO"u8) || value.StartsWith("***"u8)

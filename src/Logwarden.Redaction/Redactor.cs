@@ -50,6 +50,8 @@ public sealed class Redactor
 
     internal int AwsKeyId { get; }
 
+    internal int AlibabaKeyId { get; } = RedactionRules.IndexOf("alibaba-access-key-id");
+
     internal int Vault { get; } = RedactionRules.IndexOf("hashicorp-vault-token");
 
     internal int Terraform { get; } = RedactionRules.IndexOf("terraform-token");

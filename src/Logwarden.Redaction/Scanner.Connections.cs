@@ -18,7 +18,7 @@ ref partial struct Scanner
         }
         if (end >= _text.Length || _text[end] is not ((byte)';' or (byte)'\\' or (byte)'"')) return;
         var to = end;
-        while (to < _text.Length && to < end + ConnectionMax && _text[to] is not ((byte)'\n' or (byte)'"' or (byte)'\'' or (byte)'<' or (byte)'>')) to++;
+        while (to < _text.Length && to < end + ConnectionMax && !(_text[to] == '\n' && _text[to - 1] != ';') && _text[to] is not ((byte)'"' or (byte)'\'' or (byte)'<' or (byte)'>')) to++;
         if (_text[end] == ';') OnAccount(end, to);
     }
 
@@ -39,10 +39,21 @@ ref partial struct Scanner
             while (valueStart < pairs.Length && pairs[valueStart] is (byte)' ' or (byte)'\\' or (byte)'"' or (byte)'\'') valueStart++;
             var length = pairs[valueStart..].IndexOfAny(";\\\"'"u8);
             if (length < 0) length = 0;
+            if (pairs[valueStart..].StartsWith("#{"u8) && pairs[valueStart..].IndexOf((byte)'}') is > 0 and var brace) length = brace + 1;
             if (length > 0 && IsAccount(pairs[nameStart..nameEnd]) && !Placeholders.IsReference(pairs.Slice(valueStart, length)))
                 Hit(RedactionRules.ConnectionString, from + valueStart, from + valueStart + length);
-            at = Math.Max(equal + 1, valueStart + length);
+            else if (length > 0 && pairs[nameStart..nameEnd].EndsWith("Endpoint"u8)) OnEndpoint(from + valueStart, from + valueStart + length);
+            at = equal + 1;
         }
+    }
+
+    // BlobEndpoint=http://127.0.0.1:8440/account: a path here is the account again.
+    void OnEndpoint(int start, int end)
+    {
+        var host = _text[start..end].IndexOf("://"u8);
+        if (host < 0) return;
+        var path = _text[(start + host + 3)..end].IndexOf((byte)'/');
+        if (path > 0 && start + host + 4 + path < end) Hit(RedactionRules.ConnectionString, start + host + 4 + path, end);
     }
 
     static bool IsAccount(ReadOnlySpan<byte> name)
@@ -56,7 +67,7 @@ ref partial struct Scanner
             compact[n++] = Chars.Lower(c);
         }
         compact = compact[..n];
-        return compact.SequenceEqual("userid"u8) || compact.SequenceEqual("uid"u8) || compact.SequenceEqual("user"u8) || compact.SequenceEqual("username"u8)
+        return compact.SequenceEqual("userid"u8) || compact.SequenceEqual("uid"u8) || compact.SequenceEqual("user"u8) || compact.SequenceEqual("username"u8) || compact.SequenceEqual("login"u8)
             || compact.SequenceEqual("accountname"u8) || compact.SequenceEqual("sharedaccesskeyname"u8);
     }
 }

@@ -24,7 +24,7 @@ ref partial struct Scanner
         if (run.Length >= 24 && OnBase64(from, to)) return true;
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
-        if (OpenAiOld(start, end) || OnAzureSecret(start)) return true;
+        if (OnNtHash(start, end) || OpenAiOld(start, end) || OnAzureSecret(start)) return true;
         return OnVault(start, end) || OnGoogleClient(start, end) || OnExplained(from, Math.Max(to, end));
     }
 
@@ -76,7 +76,7 @@ ref partial struct Scanner
     // 24-28 characters . 6 . 27-40
     bool OnDiscord(int start, int end)
     {
-        if (end - start is < 23 or > 28 || end >= _text.Length || _text[end] != '.' || _text[start] is not ((byte)'M' or (byte)'N' or (byte)'O')) return false;
+        if (end - start is < 24 or > 28 || end >= _text.Length || _text[end] != '.' || _text[start] is not ((byte)'M' or (byte)'N' or (byte)'O')) return false;
         var second = Chars.RunEnd(_text, end + 1, Ch.Token);
         if (second - end - 1 != 6 || second >= _text.Length || _text[second] != '.') return false;
         var third = Chars.RunEnd(_text, second + 1, Ch.Token);
@@ -114,6 +114,8 @@ ref partial struct Scanner
         inner.Run();
         if (hits.Count == before) return -1;
         var rule = hits[before].Rule;
+        // Binary data whose first bytes happen to be text holds no addresses and numbers of people.
+        if (_redactor.IsPersonal(rule) && !Encodings.Printable(plain.AsSpan(0, length))) rule = -1;
         hits.RemoveRange(before, hits.Count - before);
         return rule;
     }
@@ -152,26 +154,42 @@ ref partial struct Scanner
     {
         if (start == 0) return false;
         var before = _text[start - 1];
-        if (before is not ((byte)' ' or (byte)'-' or (byte)'\'' or (byte)'"' or (byte)'(' or (byte)'\t')) return false;
-        var line = _text[Math.Max(0, start - 48)..start];
+        if (before is not ((byte)' ' or (byte)'-' or (byte)'\'' or (byte)'"' or (byte)'(' or (byte)'\t' or (byte)'.')) return false;
+        var line = _text[Math.Max(0, start - 64)..start];
         if (line.LastIndexOf((byte)'\n') is >= 0 and var cut) line = line[(cut + 1)..];
+        // "name": "value": what the value is, its own name says, and not the words before that.
+        var sign = line.Length - 1;
+        while (sign > 0 && (Chars.Is(line[sign], Ch.Quote) || line[sign] is (byte)' ' or (byte)'\\')) sign--;
+        var most = before is (byte)'"' or (byte)'\'' && line[sign] is (byte)':' or (byte)'=' ? 1 : 4;
         var kind = KeyKind.None;
         var words = 0;
-        for (var p = line.Length; p > 0 && words < 3;)
+        for (var p = line.Length; p > 0 && words < most;)
         {
-            while (p > 0 && !Chars.Is(line[p - 1], Ch.Name)) p--;
+            while (p > 0 && !Chars.Is(line[p - 1], Ch.Name) && (words == 0 || line[p - 1] is not ((byte)'/' or (byte)')' or (byte)'\t' or (byte)';'))) p--;
             var wordEnd = p;
             while (p > 0 && Chars.Is(line[p - 1], Ch.Name)) p--;
             if (wordEnd == p) break;
             kind |= ReadName(line[p..wordEnd]) & ~(KeyKind.About | KeyKind.Id | KeyKind.AccessKeyId);
+            if (SaysKey(line[p..wordEnd])) kind |= KeyKind.Key;
             words++;
         }
         if ((kind & KeyKind.Vendor) == KeyKind.None) return false;
-        var last = ReadName(LastWord(line));
-        if (before == '-' && !line.EndsWith("PRIVATE-"u8) && !line.EndsWith("ACCESS-"u8) && (last & (KeyKind.Secret | KeyKind.Key | KeyKind.Vendor)) == KeyKind.None) return false;
+        var last = LastWord(line);
+        if (before is (byte)'-' or (byte)'.' && !SaysKey(last) && (ReadName(last) & (KeyKind.Secret | KeyKind.Key | KeyKind.Vendor)) == KeyKind.None) return false;
+        if (before == '.' && (kind & (KeyKind.Key | KeyKind.Secret)) == KeyKind.None) return false;
         var to = Chars.RunEnd(_text, end, Ch.Token);
         if (to < _text.Length && _text[to] is (byte)'=' or (byte)':' && to + 1 < _text.Length && _text[to + 1] != '=') return false;
-        return VendorLook(Look.At(_text[start..to]), (kind & (KeyKind.Secret | KeyKind.Key)) != KeyKind.None) && Hit(RedactionRules.VendorKey, start, to);
+        var look = Look.At(_text[start..to]);
+        if (look is { Dashes: > 2, Digits: < 3 }) return false;
+        return VendorLook(look, (kind & (KeyKind.Secret | KeyKind.Key)) != KeyKind.None) && Hit(RedactionRules.VendorKey, start, to);
+    }
+
+    // Words that say that a key follows, even where they are no name of one.
+    static bool SaysKey(ReadOnlySpan<byte> word)
+    {
+        for (var i = 0; i + 6 <= word.Length; i++)
+            if (Chars.StartsWithNoCase(word[i..], "access"u8) || Chars.StartsWithNoCase(word[i..], "privat"u8) || Chars.StartsWithNoCase(word[i..], "secret"u8)) return true;
+        return false;
     }
 
     // A UUID that the word before explains.
@@ -201,7 +219,10 @@ ref partial struct Scanner
     bool OnGoogleClient(int start, int end)
     {
         if (end - start != 32 || !_text[end..].StartsWith(".apps.googleusercontent.com"u8)) return false;
-        return Hit(_redactor.GoogleClient, Chars.RunStart(_text, start, _resume, Ch.Token), end);
+        var to = end + ".apps.googleusercontent.com".Length;
+        if (!Hit(_redactor.GoogleClient, Chars.RunStart(_text, start, _resume, Ch.Token), to)) return false;
+        OnOtherHalf(to, 24);
+        return true;
     }
 
     static ReadOnlySpan<byte> LastWord(ReadOnlySpan<byte> line)

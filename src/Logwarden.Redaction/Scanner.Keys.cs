@@ -28,20 +28,33 @@ ref partial struct Scanner
         if (!TryPlace(end, start > 0 && _text[start - 1] == '<', out var place)) return;
         var nameStart = Chars.RunStart(_text, start, Math.Max(Math.Max(0, end - NameMax), _resume), Ch.Token | Ch.Dot);
         var name = _text[nameStart..end];
-        if (place.Separator == ',' && IsFieldValue(nameStart)) return;
+        if (place.Separator == ',' && (IsFieldValue(nameStart) || !IsArgument(nameStart, name, place))) return;
         // A part of a path of names (arn:aws:service:…), not a key.
         if (place is { Separator: (byte)':', Enclosed: false } && nameStart > 1 && _text[nameStart - 1] == ':' && place.Start == end + 1) return;
+        if (place.Separator == ' ' && SpacedName(name)) OnSpaced(nameStart, place);
         if (place.Separator == ' ' && !ProseName(name)) return;
+        if (name.Length <= 2 && place is { Enclosed: true, Quote: not 0 } && OnPrivateMember(nameStart, name, place)) return;
         // "Unseal Key 2: …"
         if (name.Length <= 2 && nameStart > 4 && Chars.Is(name[0], Ch.Digit) && _text[..nameStart].EndsWith("ey "u8)) name = _text[Chars.RunStart(_text, nameStart - 1, 0, Ch.Name)..(nameStart - 1)];
         var kind = ReadName(name);
+        if (kind == KeyKind.AccessKeyId && place is { Enclosed: true, Quote: (byte)'"' }) OnIdentifier(name, place);
         if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
         if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
         if (place.Separator == ':' && (kind & KeyKind.Secret) != KeyKind.None && OnHeader(name, place)) return;
+        // <password> in a text about passwords, and not an element with something in it.
+        if (place.Separator == '>' && _text[place.Start - 1] == ' ' && _text[place.Start..Math.Min(_text.Length, place.Start + 200)].IndexOf("</"u8) < 0) return;
         var valueEnd = ValueEnd(place, kind);
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
         OnValue(kind, nameStart, place, valueEnd);
+    }
+
+    // "accessKeyId": "AKIA…" names a principal, in a record that is text as in one that is JSON.
+    void OnIdentifier(ReadOnlySpan<byte> name, in Place place)
+    {
+        const int Length = 20;
+        if (place.Separator != ':' || !name.SequenceEqual("accessKeyId"u8) || place.Start + Length >= _text.Length) return;
+        if (_text[place.Start + Length] == '"' && Chars.RunEnd(_text, place.Start, Ch.UpAlnum) == place.Start + Length) _resume = place.Start + Length;
     }
 
     // In "a": "b", "c": the string before the comma is a value already.
@@ -50,6 +63,27 @@ ref partial struct Scanner
         var p = start - 1;
         while (p >= 0 && (Chars.Is(_text[p], Ch.Quote | Ch.Space) || _text[p] == '\\')) p--;
         return p >= 0 && _text[p] is (byte)':' or (byte)'=';
+    }
+
+    // ("key", "value"): the string is the name and nothing else, and what follows is not the name of a field or the same word again.
+    readonly bool IsArgument(int nameStart, ReadOnlySpan<byte> name, in Place place)
+    {
+        if (nameStart == 0 || !Chars.Is(_text[nameStart - 1], Ch.Quote)) return false;
+        var rest = _text[place.Start..Math.Min(_text.Length, place.Start + 256)];
+        var close = rest.IndexOf(place.Quote);
+        if (place.Quote == 0 || close < 0) return true;
+        if (rest[..close].SequenceEqual(name)) return false;
+        var after = close + 1;
+        while (after < rest.Length && rest[after] <= ' ') after++;
+        return after >= rest.Length || rest[after] != ':';
+    }
+
+    bool OnPrivateMember(int nameStart, ReadOnlySpan<byte> name, in Place place)
+    {
+        var length = _text[place.Start..Math.Min(_text.Length, place.Start + ValueMax)].IndexOfAny(place.Quote, (byte)'\\');
+        if (length < 0) return false;
+        var end = place.Start + length;
+        return IsPrivateMember(name, _text[place.Start..end], Around(_text, nameStart, end)) && Hit(RedactionRules.PrivateKey, place.Start, end);
     }
 
     readonly KeyKind ReadName(ReadOnlySpan<byte> name)
@@ -71,9 +105,27 @@ ref partial struct Scanner
         if (value[0] == '/' && place.Quote == 0 && _text[nameStart..place.Start].IndexOf("PWD"u8) >= 0) return;
         var rule = Decide(kind, value, place.Quote != 0);
         if (rule < 0 || place.Separator == ',' && rule != RedactionRules.Password && Look.At(value).Digits == 0) return;
+        if (end - place.Start >= ValueMax) end = Chars.RunEnd(_text, end, Ch.Wide);
+        else if (rule == RedactionRules.Password && place is { Quote: 0, Separator: (byte)'=' }) end = WithComment(nameStart, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
+        if (rule == RedactionRules.Password) OnAccountLine(nameStart);
         Hit(rule, place.Start, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
+    }
+
+    // NAME=value # comment, a line of its own: what is said about a password often repeats it.
+    readonly int WithComment(int nameStart, int end)
+    {
+        var line = Chars.RunStart(_text, nameStart, Math.Max(0, nameStart - 16), Ch.Space);
+        while (line > 0 && line < nameStart && _text[line] == '\n') line++;
+        if (line > 1 && _text[line - 1] == '#') line--;
+        if (line > 0 && _text[line - 1] != '\n' || !Chars.Is(_text[nameStart], Ch.Up)) return end;
+        var p = end;
+        while (p < _text.Length && p < end + 16 && _text[p] == ' ') p++;
+        if (p == end || p >= _text.Length || _text[p] != '#') return end;
+        var rest = _text[p..Math.Min(_text.Length, p + 256)];
+        var stop = rest.IndexOfAny((byte)'\n', (byte)'\r');
+        return p + (stop < 0 ? rest.Length : stop);
     }
 
     /// <summary>Which rule, if any, wants <paramref name="value"/> of a key of this <paramref name="kind"/>; -1 when none.</summary>
@@ -90,14 +142,26 @@ ref partial struct Scanner
         if ((kind & KeyKind.Secret) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && SecretLook(look, quoted, (kind & KeyKind.Vendor) != KeyKind.None))
             return RedactionRules.Secret;
         if ((kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, (kind & ~KeyKind.Vendor) != KeyKind.None)) return RedactionRules.VendorKey;
+        if ((kind & KeyKind.Key) != KeyKind.None && ProductKey(value)) return RedactionRules.Secret;
         if ((kind & KeyKind.Key) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
             return RedactionRules.Secret;
         return -1;
     }
 
+    // ABCDE-FGHIJ-KLMNO-PQRST-UVWXY
+    static bool ProductKey(ReadOnlySpan<byte> value)
+    {
+        if (value.Length != 29) return false;
+        for (var i = 0; i < value.Length; i++)
+            if (i % 6 == 5 ? value[i] != '-' : !Chars.Is(value[i], Ch.UpAlnum)) return false;
+        return Look.At(value).Distinct > 8;
+    }
+
     static bool SecretLook(in Look look, bool quoted, bool vendor)
     {
         if (look.Length < 6 || look.Spaces > 0) return false;
+        // A stand-in of the full length, such as tests hold.
+        if (quoted && look is { Length: >= 20, Distinct: <= 2, Digits: 0, Others: 0 }) return true;
         if (look.Digits > 0 && look.Letters > 0) return look.Length >= 8 ? look.Entropy >= 2.2 : quoted && look.Entropy >= 2.5;
         if (look.Letters == 0) return look.Digits >= (vendor ? 12 : 16) && look.Others == 0 && look.Distinct > 3;
         if (look.Others > 0 && look.Others < 6 && quoted) return look.Entropy >= 2.8;
@@ -112,8 +176,8 @@ ref partial struct Scanner
         if (look.Spaces > 0 || look.Dots > 3) return false;
         if (look.Digits > 0 && look.Letters > 0)
             return look.Length >= (more ? 10 : 16) && look.Entropy >= (more ? 2.8 : 3.0) && look.Slashes <= 2 && look.Others <= 4;
-        if (more && look.Letters == 0) return look.Digits >= 20 && look.Others == 0;
-        return more && look.Length >= 20 && look.Entropy >= 3.3 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
+        if (more && look.Letters == 0) return look.Digits >= 15 && look.Others == 0;
+        return more && look.Length >= 20 && look.Entropy >= 3.0 && look.Dashes + look.Dots + look.Slashes + look.Others <= 2;
     }
 
     /// <summary>An expression of a program and not a literal: a call, a member, a path of names.</summary>
@@ -222,6 +286,7 @@ ref partial struct Scanner
             if (c is (byte)'"' or (byte)'\'' or (byte)'`') quote = c;
             else if (c == '\\' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'' or (byte)'\\') continue;
             else if (c is (byte)' ' or (byte)'\t' && quote == 0) continue;
+            else if (quote == 0 && c is (byte)'b' or (byte)'r' or (byte)'u' or (byte)'f' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (c is (byte)'\r' or (byte)'\n' && quote == 0 && (separator == '>' || separator == ':' && enclosed)) continue;
             else break;
             if (quote != 0 && p + 1 < text.Length && text[p + 1] == quote)
@@ -354,6 +419,10 @@ ref partial struct Scanner
         if (at >= line.Length || !Chars.Is(line[at], Ch.Quote)) return false;
         var close = line[(at + 1)..].IndexOf(line[at]);
         if (close < 3 || line.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
+        // 'password for the user "a" is "b"'
+        var quoted = line[..at].IndexOf(line[at]);
+        var account = quoted < 0 ? -1 : line[(quoted + 1)..at].IndexOf(line[at]);
+        if (account > 0) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
         Hit(RedactionRules.Password, from + at + 1, from + at + 1 + close);
         return false;
     }

@@ -75,12 +75,12 @@ ref partial struct Scanner
         if (digitsEnd < end) return end - start is 9 or 10 or 11 && OnIdWord(start, end);
         var digits = default(Digits);
         Read(ref digits, start);
-        if (digits.Total < 7 || digits.Counts[0] + digits.Counts[1] == 2) return false;
+        if (digits.Total < 6 || digits.Counts[0] + digits.Counts[1] == 2) return false;
         for (var groups = digits.Groups; groups > 0; groups--)
         {
             var stop = digits.Ends[groups - 1];
             var total = digits.Sum(groups);
-            if (total < 7 || !Ends(stop)) continue;
+            if (total < 6 || !Ends(stop)) continue;
             if (OnCard(ref digits, groups, total, start, stop) || OnSsn(ref digits, groups, total, start, stop)
                 || OnNational(ref digits, groups, total, start, stop) || OnPhone(ref digits, groups, total, start, stop, left))
             {
@@ -171,6 +171,8 @@ ref partial struct Scanner
         var all = d.All[..total];
         var spaced = groups > 1 && d.Same(groups);
         var space = spaced && d.Between[0] == ' ';
+        // One of a longer list of numbers.
+        if (space && (start > 1 && _text[start - 1] == ' ' && Chars.Is(_text[start - 2], Ch.Digit) || stop + 1 < _text.Length && _text[stop] == ' ' && Chars.Is(_text[stop + 1], Ch.Digit))) return false;
         var sure = total switch
         {
             9 => space && d.Shape(groups, [3, 3, 3]) && (Checks.Tfn(all) || Checks.Acn(all) || Checks.Sin(all)) || spaced && d.Shape(groups, [3, 3, 3]) && Checks.Sin(all),
@@ -213,8 +215,8 @@ ref partial struct Scanner
         }
         else
         {
-            phone = NorthAmerican(ref d, groups, total) || Trunk(ref d, groups, total)
-                || total is >= 7 and <= 15 && Spread(ref d, groups) && (Near(start, PhoneWords) || groups > 1 && After(stop));
+            phone = !Address(ref d, groups) && NorthAmerican(ref d, groups, total) || Trunk(ref d, groups, total)
+                || (total is >= 7 and <= 15 || total == 6 && d.Shape(groups, [2, 2, 2]) && d.Only(groups, (byte)' ')) && Spread(ref d, groups) && !Address(ref d, groups) && (Near(start, PhoneWords) || groups > 1 && After(stop));
         }
         if (!phone || Checks.AllSame(d.All[..total])) return false;
         return Hit(RedactionRules.Phone, from, Extension(stop));
@@ -240,6 +242,9 @@ ref partial struct Scanner
         return d.Counts[0] is 1 or 2 or 3 or 4 or 5 && d.Counts[groups - 1] >= 2;
     }
 
+    // 10.12.13.14, 1.2.3456: an address or a version.
+    static bool Address(ref Digits d, int groups) => groups is 3 or 4 && d.Only(groups, (byte)'.') && !d.Shape(groups, [3, 3, 4]) && !d.Shape(groups, [3, 3, 3]) && !d.Shape(groups, [1, 3, 3, 4]);
+
     static bool Spread(ref Digits d, int groups)
     {
         for (var i = 0; i < groups - 1; i++)
@@ -262,7 +267,7 @@ ref partial struct Scanner
         return end > p && end - p <= 6 ? end : stop;
     }
 
-    static readonly byte[][] PhoneWords = Words("phone", "tel", "mobile", "cell", "call", "fax", "sms", "whatsapp", "contact", "numara", "telefon", "dial", "reach", "answering", "pager", "landline", "number");
+    static readonly byte[][] PhoneWords = Words("phone", "tel", "telephone", "mobile", "cell", "cellular", "call", "calling", "called", "fax", "sms", "whatsapp", "contact", "numara", "telefon", "dial", "reach", "answering", "pager", "landline", "number");
     static readonly byte[][] SsnWords = Words("ssn", "social sec", "social_sec", "itin", "taxpayer");
     static readonly byte[][] CardWords = Words("card", "visa", "master", "amex", "diners", "pan");
     static readonly byte[][] IdWords = Words("nhs", "pesel", "tax", "tfn", "abn", "acn", "aadhaar", "sin", "steuer", "nir", "national id",
@@ -301,7 +306,16 @@ ref partial struct Scanner
         for (var i = 0; i < before.Length; i++) lower[i] = Chars.Lower(before[i]);
         lower = lower[..before.Length];
         foreach (var word in words)
-            if (lower.IndexOf(word) is >= 0 and var at && (at == 0 || !Chars.Is(lower[at - 1], Ch.Letter) || word.Length > 5)) return true;
+        {
+            var at = lower.LastIndexOf(word);
+            if (at < 0) continue;
+            // A short word stands alone ("call", not "callerIp"); a longer one may be a part of another.
+            var after = at + word.Length;
+            if (at > 0 && Chars.Is(lower[at - 1], Ch.Letter) && (word.Length <= 5 || word[0] == 'n')) continue;
+            if (word.Length <= 4 && after < lower.Length && Chars.Is(lower[after], Ch.Letter)) continue;
+            if (word.Length == 6 && word[0] == 'n' && lower.IndexOf("licen"u8) >= 0) continue;
+            return true;
+        }
         return false;
     }
 

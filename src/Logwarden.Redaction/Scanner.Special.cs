@@ -24,6 +24,14 @@ ref partial struct Scanner
                 SpecialWords.Salesforce => OnSalesforce(start),
                 SpecialWords.Terraform => OnTerraform(start, end),
                 SpecialWords.Identified => OnIdentified(end),
+                SpecialWords.Netrc => OnNetrc(start, end),
+                SpecialWords.SecureString => OnSecureString(end),
+                SpecialWords.ServerLogin => OnServerLogin(end),
+                SpecialWords.DirectoryHash => OnDirectoryHash(start, end),
+                SpecialWords.AccountOption => OnOption(end, account: true),
+                SpecialWords.PasswordOption => OnOption(end, account: false),
+                SpecialWords.Block => OnCredentialsBlock(end),
+                SpecialWords.DirectoryEntry => OnDirectoryEntry(end),
                 _ => false,
             };
             if (done) return true;

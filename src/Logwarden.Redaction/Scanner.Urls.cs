@@ -116,6 +116,9 @@ ref partial struct Scanner
         {
             return;
         }
+        // <CAFpGju6…@mail.example.com>: the id of a message.
+        var whole = Chars.RunStart(text, from, Math.Max(0, from - 100), Ch.Wide);
+        if (whole > 0 && text[whole - 1] == '<' && at - whole >= 30 && Look.At(text[whole..at]) is { Digits: > 2, Upper: > 2 }) return;
         var end = Chars.RunEnd(text, at + 1, Ch.Alnum | Ch.Dash | Ch.Dot);
         while (end > at && text[end - 1] is (byte)'.' or (byte)'-') end--;
         var domain = text[(at + 1)..end];

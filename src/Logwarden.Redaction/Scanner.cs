@@ -174,6 +174,7 @@ ref partial struct Scanner
             if (Hit(rule, start, start + length))
             {
                 if (rule == _redactor.AwsKeyId) OnAwsSecret(start + length);
+                else if (rule == _redactor.AlibabaKeyId) OnOtherHalf(start + length, 30);
                 return true;
             }
         }
@@ -248,6 +249,7 @@ ref partial struct Scanner
             OnAt(start, end);
             return;
         }
+        if (next == '|' && OnAppToken(start, end)) return;
         if (next == ':' && end + 2 < _text.Length && _text[end + 1] == '/' && OnUrl(end)) return;
         OnKey(start, end);
     }

@@ -17,7 +17,7 @@ static class CloudTokens
         new("aws-bedrock-api-key", "bedrock-api-key-", Ch.Base64Url, 30),
         new("aws-appsync-key", "da2-", Ch.Base36, 26, 26),
         new("aws-mws-key", "amzn.mws.", Ch.Token, 36, 36, Fold: true),
-        new("alibaba-access-key-id", "LTAI", Ch.Alnum, 16, 24),
+        new("alibaba-access-key-id", "LTAI", Ch.Alnum, 12, 24, Mixed: true),
         new("azure-devops-token", "azd0", Ch.Base36, 48, 48),
         new("azure-function-key", "AzFu", Ch.Base64, 60),
         new("gcp-api-key", "AIza", Ch.Token, 35, 35),
@@ -73,6 +73,8 @@ static class CloudTokens
         new("neon-key", "napi_", Ch.Alnum, 40),
         new("upstash-key", "ABC", Ch.Base64, 90, 130),
         new("nebius-key", "v1.C", Ch.Token, 180),
+        new("dropbox-token", "sl.", Ch.Token | Ch.Dot, 100),
+        new("adafruit-key", "aio_", Ch.Alnum, 28, 28),
         new("infisical-token", "st.", Ch.Dotted, 60),
     ];
 }

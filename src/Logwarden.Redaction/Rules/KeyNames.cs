@@ -55,7 +55,7 @@ static class KeyNames
 
     static readonly byte[][] PasswordEndings = Ascii("pass", "pwd", "pw", "psw", "pswd", "pss");
     static readonly byte[][] NotPassword = Ascii("bypass", "compass", "onepass", "encompass", "surpass", "trespass");
-    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "salt", "nonce", "pin", "login");
+    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login");
 
     /// <summary>Reads the <paramref name="name"/> of a key.</summary>
     public static KeyKind Read(ReadOnlySpan<byte> name)
@@ -70,6 +70,10 @@ static class KeyNames
         if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
             return KeyKind.AccessKeyId;
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
+        // A React build bakes these into its pages: accounts as well as keys.
+        if (compact.StartsWith("reactapp"u8) && (EndsWith(compact, "user"u8) || EndsWith(compact, "username"u8))) return KeyKind.Password;
+        // .npmrc and Docker write account and password as base64 under this name.
+        if (compact.SequenceEqual("auth"u8)) return KeyKind.Key;
         var kind = Contained(compact) | Ending(compact);
         if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
@@ -94,6 +98,9 @@ static class KeyNames
     static KeyKind Ending(ReadOnlySpan<byte> compact)
     {
         var kind = KeyKind.None;
+        // salt2, key1
+        while (compact.Length > 3 && Chars.Is(compact[^1], Ch.Digit)) compact = compact[..^1];
+        if (EndsWith(compact, "salt"u8)) kind |= KeyKind.Secret;
         if (EndsWithAny(compact, PasswordEndings) && !EndsWithAny(compact, NotPassword)) kind |= KeyKind.Password;
         if (EndsWithAny(compact, KeyEndings)) kind |= KeyKind.Key;
         return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;

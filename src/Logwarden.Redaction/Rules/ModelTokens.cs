@@ -9,7 +9,7 @@ static class ModelTokens
         new("anthropic-key", "sk-ant-admin01-", Ch.Token, 80, 110),
         new("anthropic-key", "sk-ant-oat01-", Ch.Token, 60),
         new("anthropic-key", "sk-ant-sid01-", Ch.Token, 60),
-        new("openai-key", "sk-proj-", Ch.Token, 48),
+        new("openai-key", "sk-proj-", Ch.Token, 40, Inside: "T3BlbkFJ"),
         new("openai-key", "sk-svcacct-", Ch.Token, 40),
         new("openai-key", "sk-admin-", Ch.Token, 40),
         new("openai-key", "sk-None-", Ch.Token, 40),

@@ -99,6 +99,7 @@ static class ServiceTokens
         new("facebook-token", "EAAC", Ch.Alnum, 100),
         new("facebook-token", "EAAM", Ch.Alnum, 60),
         new("facebook-token", "EAACEdEose0cBA", Ch.Alnum, 20),
+        new("facebook-token", "EAA", Ch.Alnum, 100),
         new("adobe-secret", "p8e-", Ch.HexAny, 32),
         new("discord-bot-token", "Bot ", Ch.Dotted, 58),
         new("launchdarkly-key", "sdk-", Ch.HexAny | Ch.Dash, 36, 36),

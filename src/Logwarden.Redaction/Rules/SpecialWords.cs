@@ -14,6 +14,14 @@ static class SpecialWords
     internal const int Salesforce = 7;
     internal const int Identified = 8;
     internal const int Terraform = 9;
+    internal const int Netrc = 10;
+    internal const int SecureString = 11;
+    internal const int ServerLogin = 12;
+    internal const int DirectoryEntry = 13;
+    internal const int Block = 14;
+    internal const int DirectoryHash = 15;
+    internal const int AccountOption = 16;
+    internal const int PasswordOption = 17;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -27,6 +35,23 @@ static class SpecialWords
         ("00D", false, Salesforce),
         ("identified", true, Identified),
         ("atlasv1", false, Terraform),
+        ("machine", false, Netrc),
+        ("convertto", true, SecureString),
+        ("connect", true, ServerLogin),
+        ("DirectoryEntry", false, DirectoryEntry),
+        ("credentials", false, Block),
+        ("SHA}", false, DirectoryHash),
+        ("SSHA}", false, DirectoryHash),
+        ("SHA256}", false, DirectoryHash),
+        ("SSHA256}", false, DirectoryHash),
+        ("SSHA512}", false, DirectoryHash),
+        ("SMD5}", false, DirectoryHash),
+        ("MD5}", false, DirectoryHash),
+        ("curl ", false, AccountOption),
+        ("sshpass ", false, PasswordOption),
+        ("psexec", true, PasswordOption),
+        ("mysql ", false, PasswordOption),
+        ("mysqldump ", false, PasswordOption),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);

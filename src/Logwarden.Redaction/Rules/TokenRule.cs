@@ -11,9 +11,12 @@ namespace Logwarden.Redaction.Rules;
 /// <param name="Max">Most characters after the literal; 0 = no limit.</param>
 /// <param name="Fold">The case of the literal's letters does not matter.</param>
 /// <param name="Mixed">There are upper and lower case letters among them.</param>
-/// <param name="Distinct">Fewest different characters after the literal: a row of x is a placeholder.</param>
-sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4, bool Mixed = false)
+/// <param name="Distinct">Fewest different characters after the literal: a row of x is a placeholder, unless 0 is asked for.</param>
+/// <param name="Inside">A signature that stands somewhere among them.</param>
+sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, bool Fold = false, int Distinct = 4, bool Mixed = false, string? Inside = null)
 {
+    readonly byte[] _inside = System.Text.Encoding.ASCII.GetBytes(Inside ?? "");
+
     /// <summary>Length of the token that starts <paramref name="text"/>, 0 when it is not one.</summary>
     public int Match(ReadOnlySpan<byte> text)
     {
@@ -23,6 +26,8 @@ sealed record TokenRule(string Id, string Prefix, Ch Set, int Min, int Max = 0, 
         if (count < Min || (Max != 0 && count > Max)) return 0;
         var tail = text[Prefix.Length..end];
         if (Mixed && (tail.IndexOfAnyInRange((byte)'A', (byte)'Z') < 0 || tail.IndexOfAnyInRange((byte)'a', (byte)'z') < 0)) return 0;
+        if (_inside.Length > 0 && tail.IndexOf(_inside) < 0) return 0;
+        if (Distinct == 0) return end;
         return Placeholders.IsMask(tail) || !HasDistinct(tail, Distinct) ? 0 : end;
     }
 

@@ -12,8 +12,9 @@ public class CorporaTests(ITestOutputHelper output)
     [Theory]
     [InlineData("secrets-gitleaks", 0.02)]
     [InlineData("secrets-ms-security-utilities", 0.01)]
-    [InlineData("secrets-noseyparker", 0.20)] // most of what stays are user names beside a password, bucket names and hosts
-    [InlineData("secrets-kingfisher", 0.11)]
+    [InlineData("secrets-noseyparker", 0.05)] // what stays are names of buckets and hosts, and words that the text repeats
+    [InlineData("secrets-kingfisher", 0.05)]
+    [InlineData("secrets-detect-secrets", 0.05)]
     public void Secrets_of_the_corpus_are_gone(string corpus, double leaksMax)
     {
         int cases = 0, leaks = 0;
@@ -21,7 +22,11 @@ public class CorporaTests(ITestOutputHelper output)
         {
             using var document = JsonDocument.Parse(line);
             var entry = document.RootElement;
-            if (!string.Equals(entry.GetProperty("label").GetString(), "positive", StringComparison.Ordinal) || entry.GetProperty("rule").GetString()!.StartsWith("DAT", StringComparison.Ordinal)) continue;
+            if (!string.Equals(entry.GetProperty("label").GetString(), "positive", StringComparison.Ordinal)
+                || (entry.TryGetProperty("rule", out var rule) && rule.GetString()!.StartsWith("DAT", StringComparison.Ordinal)))
+            {
+                continue;
+            }
             var text = entry.GetProperty("text").GetString()!;
             var result = Redacting.Text(text);
             cases++;
@@ -41,6 +46,92 @@ public class CorporaTests(ITestOutputHelper output)
         }
         if (!entry.TryGetProperty("secret_spans", out var spans)) yield break;
         foreach (var span in spans.EnumerateArray()) yield return text[span[0].GetInt32()..span[1].GetInt32()];
+    }
+
+    // Most negatives of one rule are true secrets of another (a key of a cloud under the name of its neighbour), so the limits
+    // are what is left of them, and not zero.
+    [Theory]
+    [InlineData("secrets-gitleaks", 28)]
+    [InlineData("secrets-ms-security-utilities", 0)]
+    [InlineData("secrets-noseyparker", 13)]
+    [InlineData("secrets-kingfisher", 2)]
+    [InlineData("secrets-detect-secrets", 6)]
+    public void Negatives_of_the_corpus_stay_but_for_secrets_of_another_kind(string corpus, int most)
+    {
+        List<string> changed = [];
+        foreach (var line in File.ReadLines(Corpora.PathOf(corpus, "cases.jsonl")))
+        {
+            using var document = JsonDocument.Parse(line);
+            if (!string.Equals(document.RootElement.GetProperty("label").GetString(), "negative", StringComparison.Ordinal)) continue;
+            var text = document.RootElement.GetProperty("text").GetString()!;
+            if (!string.Equals(Redacting.Text(text), text, StringComparison.Ordinal)) changed.Add(document.RootElement.GetProperty("id").GetString()!);
+        }
+        output.WriteLine($"{corpus}: {changed.Count} negatives changed");
+        Assert.True(changed.Count <= most, string.Join(' ', changed));
+    }
+
+    [Theory]
+    [InlineData("output.json", 0.05)]
+    [InlineData("no_ml.json", 0.08)] // with PASSWORD EXPIRE, "kty" and host names, which hold no secret
+    public void Secrets_in_files_are_gone(string findings, double leaksMax)
+    {
+        int values = 0, leaks = 0;
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Corpora.PathOf("secrets-credsweeper", findings)));
+        foreach (var place in document.RootElement.EnumerateArray().SelectMany(f => f.GetProperty("line_data_list").EnumerateArray()))
+        {
+            var file = Path.Combine(Corpora.Folder("secrets-credsweeper"), "samples", Path.GetFileName(place.GetProperty("path").GetString()!));
+            if (!File.Exists(file)) continue;
+            values++;
+            var bytes = File.ReadAllBytes(file);
+            _ = Redacting.Text(bytes, out var scratch);
+            if (Redacting.Leaks(Line(bytes, scratch, place.GetProperty("line_num").GetInt32()), place.GetProperty("value").GetString()!)) leaks++;
+        }
+        output.WriteLine($"{findings}: {values} values, {leaks} leaks");
+        Assert.True(values > 200);
+        Assert.True(leaks <= values * leaksMax, $"{leaks} of {values}");
+    }
+
+    // One line of a file with zeros where something was redacted, so that line numbers stay as they were.
+    static string Line(byte[] bytes, RedactionScratch scratch, int number)
+    {
+        var start = 0;
+        for (var i = 1; i < number; i++) start = Array.IndexOf(bytes, (byte)'\n', start) + 1;
+        var end = Array.IndexOf(bytes, (byte)'\n', start) is >= 0 and var at ? at : bytes.Length;
+        var line = bytes[start..end];
+        foreach (var hit in scratch.Findings)
+            for (var i = Math.Max(hit.Start, start); i < Math.Min(hit.Start + hit.Length, end); i++) line[i - start] = 0;
+        return Encoding.UTF8.GetString(line);
+    }
+
+    [Fact]
+    public void Ordinary_logs_of_many_sources_lose_nothing_but_addresses_payloads_and_session_tokens()
+    {
+        List<string> others = [];
+        var redactor = Redactor.Create(new RedactionOptions());
+        var scratch = new RedactionScratch();
+        foreach (var line in File.ReadLines(Corpora.PathOf("splunk-example-logs", "examples.jsonl")))
+        {
+            using var document = JsonDocument.Parse(line);
+            var log = Encoding.UTF8.GetBytes(document.RootElement.GetProperty("example_log").GetString()!);
+            var buffer = new ArrayBufferWriter<byte>();
+            if (!(IsJson(log) ? redactor.Json(log, [], scratch, buffer) : redactor.Text(log, scratch, buffer))) continue;
+            foreach (var finding in scratch.Findings)
+                if (finding.RuleId is not ("email" or "payload" or "sensitive-field")) others.Add(finding.RuleId + " in " + document.RootElement.GetProperty("data_source").GetString());
+        }
+        Assert.Empty(others);
+    }
+
+    static bool IsJson(byte[] text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     [Fact]
