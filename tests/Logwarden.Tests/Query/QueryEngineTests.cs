@@ -1,4 +1,3 @@
-using System.Globalization;
 using Logwarden.Query;
 using Logwarden.Tests.Segments;
 
