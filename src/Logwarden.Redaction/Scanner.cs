@@ -169,6 +169,8 @@ ref partial struct Scanner
             if (!RedactionRules.TokenTable.Matches(c, text)) continue;
             var length = RedactionRules.Tokens[c - 1].Match(text);
             if (length == 0) continue;
+            // So little of a sign may also be a piece of base64.
+            if (RedactionRules.Tokens[c - 1].Distinct == 0 && start > 0 && _text[start - 1] is (byte)'+' or (byte)'/') continue;
             var rule = RedactionRules.TokenRules[c - 1];
             if (rule == _redactor.AwsKeyId && !OnAwsKeyId(start, length)) return true;
             if (Hit(rule, start, start + length))

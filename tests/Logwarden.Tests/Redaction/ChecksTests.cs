@@ -45,8 +45,9 @@ public class ChecksTests
             var token = Sample(rule);
             Assert.True(rule.Match(Encoding.ASCII.GetBytes(token)) == token.Length, rule.Id + " " + token);
             Assert.DoesNotContain(token, Redacting.Text("see " + token + " there"), StringComparison.Ordinal);
+            // A rule that asks for no different characters takes a mask for a token, on purpose.
             var mask = rule.Prefix + new string('x', rule.Min);
-            Assert.Equal(0, rule.Match(Encoding.ASCII.GetBytes(mask)));
+            Assert.Equal(rule.Distinct == 0 ? mask.Length : 0, rule.Match(Encoding.ASCII.GetBytes(mask)));
             Assert.Equal(0, rule.Match(Encoding.ASCII.GetBytes(token[..(rule.Prefix.Length + rule.Min - 1)])));
         }
     }
@@ -55,7 +56,7 @@ public class ChecksTests
     {
         const string Alphabet = "a8f3k9Q2b7Zc4dX6e1gM5hP0jRnTuW";
         var letters = Alphabet.Where(c => Chars.Is((byte)c, rule.Set)).ToArray();
-        return rule.Prefix + string.Concat(Enumerable.Range(0, rule.Min).Select(i => letters[i * 7 % letters.Length]));
+        return rule.Prefix + rule.Inside + string.Concat(Enumerable.Range(0, rule.Min - (rule.Inside?.Length ?? 0)).Select(i => letters[i * 7 % letters.Length]));
     }
 
     [Theory]

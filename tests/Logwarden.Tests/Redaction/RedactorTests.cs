@@ -173,7 +173,8 @@ public class RedactorTests
     [Fact]
     public void No_input_takes_more_than_linear_time()
     {
-        string[] units = ["a@", "password=", "\"", "\\\"", "%41%42", "1-", "1 2 3 ", "eyJhbGciOi.", "-----BEGIN PRIVATE KEY-----\n", "QUJD", "https://a:b", "key: ", "IDENTIFIED b", "$6$abc", "{\"a\":", "password is \"x\" ", "<password a=\"b\" ", "[REDACTED:", "a.b-", "AA00 BBBB ", "login password x ", "eyJ-", "A3-", "bearer:", "-----BEGIN PRIVATE KEY!"];
+        string[] units = ["a@", "password=", "\"", "\\\"", "%41%42", "1-", "1 2 3 ", "eyJhbGciOi.", "-----BEGIN PRIVATE KEY-----\n", "QUJD", "https://a:b", "key: ", "IDENTIFIED b", "$6$abc", "{\"a\":", "password is \"x\" ", "<password a=\"b\" ", "[REDACTED:", "a.b-", "AA00 BBBB ", "login password x ", "eyJ-", "A3-", "bearer:", "-----BEGIN PRIVATE KEY!",
+            "machine a login b password ", "curl -u ", "mysql -p", "credentials { username ", "kty \"d\":\"AyM1SysPpbyDfgZl\\", "\"d\":\"", "SECRET a1b2c3 ", "DirectoryEntry(\"", "Connect-VIServer ", "user=a\npassword=\n", "slack a.b "];
         foreach (var unit in units)
         {
             var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(unit, 200_000 / unit.Length)));
