@@ -59,9 +59,15 @@ public class ShippedPolicyTests
         var classifier = new PolicyClassifier(PolicySnapshot.Default);
         var e = new StoredEvent { Format = Encoding.UTF8.GetBytes(format), Kinds = kinds, ClassUid = classUid, Json = "{}"u8 };
         Assert.Equal(expected, Encoding.UTF8.GetString(classifier.Classify(e)));
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++) classifier.Classify(e);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        // The runtime itself allocates now and then, when it compiles hot code anew: the best of several rounds counts.
+        var least = long.MaxValue;
+        for (var round = 0; round < 20 && least > 0; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1000; i++) classifier.Classify(e);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 
     [Fact]

@@ -169,8 +169,14 @@ public class MerkleProofTests
     {
         var data = new byte[2000];
         var hash = MerkleTree.Leaf(data);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 100; i++) hash = MerkleTree.Node(MerkleTree.Leaf(data), hash);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        // The runtime itself allocates now and then, when it compiles hot code anew: the best of several rounds counts.
+        var least = long.MaxValue;
+        for (var round = 0; round < 20 && least > 0; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 100; i++) hash = MerkleTree.Node(MerkleTree.Leaf(data), hash);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 }
