@@ -18,7 +18,7 @@ static class JournalChild
     const int LargeBatch = 1000;
 
     public static JournalOptions Options(string directory) =>
-        new() { Directory = directory, FileBytesMax = 64 << 10, BytesMax = 64 << 20, DedupKeysInMemory = 256 };
+        new() { Directory = directory, FileBytesMax = 64 << 10, BytesMax = 1 << 30, DedupKeysInMemory = 256 };
 
     /// <summary>Starts it, behind a command such as strace where one is given.</summary>
     public static Process Start(string directory, int from, params string[] behind)
