@@ -89,6 +89,38 @@ sealed class HotSegment
         }
     }
 
+    /// <summary>Reads the event times of a row group.</summary>
+    /// <exception cref="FileNotFoundException">The segment was taken away.</exception>
+    public long[] ReadTimes(int group) => Reading(file =>
+    {
+        using var rows = file.RowGroup(group);
+        using var column = (ColumnReader<long>)rows.Column(SegmentSchema.Time);
+        var times = new long[RowGroups[group].Rows];
+        for (var at = 0L; at < times.Length && column.HasNext;)
+        {
+            _ = column.ReadBatch(times.Length - at, default, default, times.AsSpan((int)at), out var read);
+            at += read;
+        }
+        return times;
+    });
+
+    /// <summary>Opens the file for a moment.</summary>
+    /// <exception cref="FileNotFoundException">The segment was taken away.</exception>
+    /// <exception cref="InvalidDataException">It can't be read.</exception>
+    public T Reading<T>(Func<ParquetFileReader, T> read)
+    {
+        try
+        {
+            using var file = new ParquetFileReader(Path);
+            return read(file);
+        }
+        catch (ParquetException refused)
+        {
+            if (!File.Exists(Path)) throw new FileNotFoundException($"{Path} is gone.", Path, refused);
+            throw new InvalidDataException($"{Path}: {refused.Message}", refused);
+        }
+    }
+
     static string? ClassOf(string path)
     {
         var name = System.IO.Path.GetFileNameWithoutExtension(path.AsSpan());
