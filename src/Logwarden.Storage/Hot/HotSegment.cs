@@ -36,6 +36,10 @@ sealed class HotSegment
     /// <summary>Its text index; null when there is none (yet).</summary>
     public TextIndex? TextIndex => _textIndex ??= TextIndex.TryOpen(this);
 
+    public long FirstLeaf => RowGroups[0].FirstLeaf;
+
+    public long LastLeaf => RowGroups[^1].LastLeaf;
+
     public long MinTimeMicros => RowGroups[0].MinTimeMicros;
 
     public long MaxTimeMicros => RowGroups[^1].MaxTimeMicros;
@@ -87,6 +91,14 @@ sealed class HotSegment
             if (!File.Exists(path)) throw new FileNotFoundException($"{path} is gone.", path, refused);
             throw new InvalidDataException($"{path} is not a segment: {refused.Message}", refused);
         }
+    }
+
+    /// <summary>Index of the row group with a leaf of the segment.</summary>
+    public int RowGroupOf(long leaf)
+    {
+        var group = 0;
+        while (RowGroups[group].LastLeaf < leaf) group++;
+        return group;
     }
 
     /// <summary>Reads the event times of a row group.</summary>

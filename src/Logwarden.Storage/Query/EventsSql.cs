@@ -43,16 +43,6 @@ static class EventsSql
         return sql.ToString();
     }
 
-    /// <summary>A query that gives single rows: of segments by leaf, of the tail by offset.</summary>
-    public static string Single(IReadOnlyList<SegmentSlice> segments, string tail, IReadOnlyList<long> offsets)
-    {
-        var sql = new StringBuilder();
-        if (segments.Count > 0) sql.Append(Rows(segments, null, quarantined: true));
-        if (offsets.Count == 0) return sql.ToString();
-        Part(sql, tail, isTail: true);
-        return sql.Append(" WHERE \"offset\" IN (").AppendJoin(", ", offsets.Select(offset => offset.ToString(CultureInfo.InvariantCulture))).Append(')').ToString();
-    }
-
     static string Files(IEnumerable<SegmentSlice> slices) =>
         $"read_parquet([{string.Join(", ", slices.Select(slice => HotDatabase.Literal(slice.Segment.Path)).Distinct(StringComparer.Ordinal))}], hive_partitioning = false)";
 

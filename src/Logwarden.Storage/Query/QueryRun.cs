@@ -35,6 +35,27 @@ sealed class QueryRun : IDisposable
         if (_clock.IsCancellationRequested) throw TooLong(null);
     }
 
+    /// <summary>Does <paramref name="one"/> for 0 to <paramref name="count"/> − 1 on all processors, and stops between two of them when the query is stopped.</summary>
+    /// <exception cref="QueryRefusedException">Its time is over.</exception>
+    public void Parallel(int count, Action<int> one)
+    {
+        Check();
+        try
+        {
+            var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = _both.Token };
+            System.Threading.Tasks.Parallel.For(0, count, options, one);
+        }
+        catch (OperationCanceledException)
+        {
+            Check();
+            throw;
+        }
+        catch (AggregateException failed)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failed.InnerExceptions[0]);
+        }
+    }
+
     /// <summary>Runs a statement and hands each row to <paramref name="take"/>, until that returns false.</summary>
     /// <exception cref="QueryRefusedException">The statement is wrong, or reached a bound.</exception>
     public void Read(string sql, IReadOnlyList<object> parameters, Action<DuckDBDataReader>? begin, Func<DuckDBDataReader, bool> take)

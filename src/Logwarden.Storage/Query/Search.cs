@@ -85,39 +85,46 @@ sealed class Search(QueryRun run, SearchRequest request)
 
     List<EventRow> Fetch()
     {
-        var rows = new List<EventRow>(_keys.Count);
-        if (_keys.Count == 0) return rows;
-        var slices = new List<SegmentSlice>();
+        var rows = Tail(_keys.Where(key => key.Leaf is null).Select(key => key.Offset).ToList());
+        var parts = new List<(HotSegment Segment, int Group, List<long> Leaves)>();
         foreach (var segment in run.Snapshot.Segments)
         {
-            var (first, last) = (segment.RowGroups[0].FirstLeaf, segment.RowGroups[^1].LastLeaf);
-            var leaves = _keys.Where(key => key.Leaf >= first && key.Leaf <= last && string.Equals(key.Class, segment.Class, StringComparison.Ordinal))
-                .Select(key => (key.Leaf!.Value, key.Leaf.Value)).ToList();
-            if (leaves.Count > 0) slices.Add(new(segment, leaves));
+            var leaves = _keys.Where(key => key.Leaf >= segment.FirstLeaf && key.Leaf <= segment.LastLeaf && string.Equals(key.Class, segment.Class, StringComparison.Ordinal))
+                .Select(key => key.Leaf!.Value);
+            parts.AddRange(leaves.Order().GroupBy(segment.RowGroupOf).Select(group => (segment, group.Key, group.ToList())));
         }
-        var tail = _keys.Where(key => key.Leaf is null).Select(key => key.Offset).ToList();
+        var found = new EventRow[parts.Count][];
+        run.Parallel(parts.Count, i => found[i] = RowFetch.Read(parts[i].Segment, parts[i].Group, parts[i].Leaves));
+        foreach (var some in found) rows.AddRange(some);
+        rows.Sort(static (a, b) => Newer((a.TimeMicros, a.Offset), (b.TimeMicros, b.Offset)));
+        return rows;
+    }
+
+    List<EventRow> Tail(List<long> offsets)
+    {
+        var rows = new List<EventRow>();
+        if (offsets.Count == 0) return rows;
         var sql = $"""
             SELECT leaf, "offset", epoch_us(time), epoch_us(ingested), event_id, "class", source, format, kinds, missing, "user", ip, action, "object",
                 redactions, event
-            FROM ({EventsSql.Single(slices, run.Snapshot.Tail, tail)})
+            FROM ({EventsSql.Rows([], run.Snapshot.Tail, quarantined: true)}) WHERE "offset" IN ({string.Join(", ", offsets.Select(offset => offset.ToString(CultureInfo.InvariantCulture)))})
             """;
         run.Read(sql, [], null, row =>
         {
             rows.Add(Row(row));
             return true;
         });
-        rows.Sort(static (a, b) => Newer((a.TimeMicros, a.Offset), (b.TimeMicros, b.Offset)));
         return rows;
     }
 
     // Rows that can have the texts are few, as a rule: only these are given to SQL.
     List<SegmentSlice> Scan(SearchPlan plan, SearchPlan.Candidate[] batch)
     {
+        var found = new List<long>[batch.Length];
+        run.Parallel(batch.Length, i => found[i] = TextScan.Leaves(batch[i].Segment, batch[i].Index, plan.Texts));
         var slices = new List<SegmentSlice>();
-        foreach (var unit in batch)
+        foreach (var (unit, leaves) in batch.Zip(found))
         {
-            run.Check();
-            var leaves = TextScan.Leaves(unit.Segment, unit.Index, plan.Texts);
             if (leaves.Count > unit.Group.Rows / 8) slices.Add(new(unit.Segment, [(unit.Group.FirstLeaf, unit.Group.LastLeaf)]));
             else if (leaves.Count > 0) slices.Add(new(unit.Segment, [.. leaves.Select(leaf => (leaf, leaf))]));
         }
