@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Logwarden.Commands;
-using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
 

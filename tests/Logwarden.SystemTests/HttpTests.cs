@@ -12,8 +12,8 @@ public sealed class HttpTests
     public async Task Object_array_and_ndjson_plain_gzip_and_zstd_are_taken_and_visible_within_two_seconds()
     {
         using var data = new TempFolder();
-        var token = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
         await using var server = await Server.StartAsync(data.Path);
+        var token = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
 
         var bodies = new (string Json, string Type, string? Encoding)[]
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Logwarden.SystemTests.World;
+using Logwarden.Tests.World;
 
 namespace Logwarden.SystemTests;
 

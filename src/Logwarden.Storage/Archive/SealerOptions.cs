@@ -17,8 +17,8 @@ public sealed record SealerOptions
     /// <summary>Retention by class and event time.</summary>
     public required RetentionRule Retention { get; init; }
 
-    /// <summary>Encoded events held in memory at once; what is beyond is cut into a segment. Default 96 MiB, at least 1 MiB.</summary>
-    public long MemoryBytesMax { get; init; } = 96L << 20;
+    /// <summary>Encoded events held in memory at once; what is beyond is cut into a segment. Default 48 MiB, at least 1 MiB.</summary>
+    public long MemoryBytesMax { get; init; } = 48L << 20;
 
     /// <summary>Segments in one seal, at most; a seal that would have more ends early. Default 1000 (a note may have 1 MB).</summary>
     public int SegmentsMax { get; init; } = 1000;

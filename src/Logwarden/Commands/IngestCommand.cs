@@ -25,6 +25,10 @@ static class IngestCommand
         command.SetAction(async (parsed, cancel) =>
         {
             Cli.Format(parsed.GetRequiredValue(format));
+            foreach (var file in parsed.GetRequiredValue(files))
+            {
+                if (!string.Equals(file, "-", StringComparison.Ordinal) && !File.Exists(file)) throw new CommandException($"there is no file {file}; nothing was taken in");
+            }
             var options = new InstallationOptions
             {
                 Data = parsed.GetRequiredValue(data).FullName,
@@ -40,16 +44,9 @@ static class IngestCommand
 
     static SourceEntry Register(Installation installation, string id, string format, Dictionary<string, string> fields)
     {
-        try
-        {
-            var (source, isNew) = installation.Sources.Ensure(id, format, fields);
-            if (isNew) Console.Error.WriteLine($"source '{id}' is new: registered with format {format}");
-            return source;
-        }
-        catch (ArgumentException wrong)
-        {
-            throw new CommandException(wrong.Message);
-        }
+        var (source, isNew) = installation.Sources.Ensure(id, format, fields);
+        if (isNew) Console.Error.WriteLine($"source '{id}' is new: registered with format {format}");
+        return source;
     }
 
     /// <summary>Takes the files in and seals, also when it is stopped on the way: what was taken is archived before it ends.</summary>

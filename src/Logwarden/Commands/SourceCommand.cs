@@ -71,7 +71,7 @@ static class SourceCommand
             action(SourceRegistry.Open(data.FullName, TimeProvider.System));
             return Cli.Ok;
         }
-        catch (Exception bad) when (bad is ArgumentException or InvalidDataException)
+        catch (InvalidDataException bad)
         {
             throw new CommandException(bad.Message);
         }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Logwarden.Commands;
 using Logwarden.Journal;
 
 namespace Logwarden.Hosting;
@@ -34,27 +35,47 @@ sealed class SourceRegistry
     readonly string _path;
     readonly TimeProvider _time;
     readonly Lock _gate = new();
-    IReadOnlyList<SourceEntry> _sources;
+    IReadOnlyList<SourceEntry> _sources = [];
+    DateTime _written;
 
-    SourceRegistry(string path, TimeProvider time, IReadOnlyList<SourceEntry> sources)
+    SourceRegistry(string path, TimeProvider time)
     {
         _path = path;
         _time = time;
-        _sources = sources;
     }
 
-    /// <summary>All sources, by id.</summary>
-    public IReadOnlyList<SourceEntry> All => Volatile.Read(ref _sources);
+    /// <summary>All sources, by id. A source that the command line adds while a server runs is there at once.</summary>
+    /// <exception cref="InvalidDataException">The file is not a source list.</exception>
+    public IReadOnlyList<SourceEntry> All
+    {
+        get
+        {
+            var written = File.GetLastWriteTimeUtc(_path);
+            lock (_gate)
+            {
+                if (written != _written)
+                {
+                    _sources = File.Exists(_path) ? Read(_path) : [];
+                    _written = written;
+                }
+                return _sources;
+            }
+        }
+    }
 
     /// <exception cref="InvalidDataException">The file is not a source list.</exception>
     public static SourceRegistry Open(string dataFolder, TimeProvider time)
     {
-        var path = Path.Combine(dataFolder, "state", "sources.json");
-        if (!File.Exists(path)) return new(path, time, []);
+        var registry = new SourceRegistry(Path.Combine(dataFolder, "state", "sources.json"), time);
+        _ = registry.All;
+        return registry;
+    }
+
+    static IReadOnlyList<SourceEntry> Read(string path)
+    {
         try
         {
-            var sources = JsonSerializer.Deserialize(File.ReadAllBytes(path), SourceJson.Default.IReadOnlyListSourceEntry) ?? [];
-            return new(path, time, sources);
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), SourceJson.Default.IReadOnlyListSourceEntry) ?? [];
         }
         catch (JsonException bad)
         {
@@ -82,18 +103,18 @@ sealed class SourceRegistry
 
     /// <summary>Registers a source, or gives back the one that is there.</summary>
     /// <returns>The source, and whether it is new.</returns>
-    /// <exception cref="ArgumentException">The id is not one, or the source is there with another format.</exception>
+    /// <exception cref="CommandException">The id is not one, or the source is there with another format.</exception>
     public (SourceEntry Source, bool IsNew) Ensure(string id, string format, IReadOnlyDictionary<string, string>? fields = null)
     {
-        if (!IsId(id)) throw new ArgumentException($"source id '{id}' must be 1 to 64 of letters, digits, '.', '_' and '-'", nameof(id));
+        if (!IsId(id)) throw new CommandException($"source id '{id}' must be 1 to 64 of letters, digits, '.', '_' and '-'");
         lock (_gate)
         {
             if (Find(id) is { } known)
             {
                 if (!string.Equals(known.Format, format, StringComparison.Ordinal))
                 {
-                    throw new ArgumentException(
-                        $"source '{id}' is registered with format '{known.Format}', not '{format}'; use that format, or another source id", nameof(format));
+                    throw new CommandException(
+                        $"source '{id}' is registered with format '{known.Format}', not '{format}'; use that format, or another source id");
                 }
                 return (known, false);
             }
@@ -111,12 +132,12 @@ sealed class SourceRegistry
 
     /// <summary>Makes a token for a source.</summary>
     /// <returns>The token: the only time that it can be read.</returns>
-    /// <exception cref="ArgumentException">There is no such source.</exception>
+    /// <exception cref="CommandException">There is no such source.</exception>
     public string AddToken(string id)
     {
         lock (_gate)
         {
-            var source = Find(id) ?? throw new ArgumentException($"there is no source '{id}'", nameof(id));
+            var source = Find(id) ?? throw new CommandException($"there is no source '{id}'; `logwarden source list` shows those there are");
             var token = "lws_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
             var changed = source with { TokenHashes = [.. source.TokenHashes, Encoding.ASCII.GetString(Hash(token))] };
             Save([.. All.Where(other => !ReferenceEquals(other, source)), changed]);
@@ -129,7 +150,8 @@ sealed class SourceRegistry
         SourceEntry[] sorted = [.. sources.OrderBy(source => source.Id, StringComparer.Ordinal)];
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes<IReadOnlyList<SourceEntry>>(sorted, SourceJson.Default.IReadOnlyListSourceEntry));
-        Volatile.Write(ref _sources, sorted);
+        _sources = sorted;
+        _written = File.GetLastWriteTimeUtc(_path);
     }
 
     static byte[] Hash(string token) => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token))));

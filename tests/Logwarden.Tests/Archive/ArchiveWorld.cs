@@ -38,7 +38,7 @@ sealed class ArchiveWorld : IDisposable
     {
         DataDirectory = DataFolder,
         Origin = Origin,
-        Retention = (@class, latest) => new(LockMode.Compliance, latest.AddDays(@class == "security-audit" ? 395 : 90), legalHold: false),
+        Retention = (@class, latest) => new(LockMode.Compliance, latest.AddDays(string.Equals(@class, "security-audit", StringComparison.Ordinal) ? 395 : 90), legalHold: false),
         CompressionLevel = 1,
     };
 

@@ -30,7 +30,7 @@ public sealed class SealerFailureTests
     {
         using var world = new ArchiveWorld();
         using (var sealer = await world.OpenSealer()) await Seal(sealer, Before);
-        var fault = new Fault(step, afterwards: failure != "failed");
+        var fault = new Fault(step, afterwards: failure is not "failed");
         using var faulty = new FaultyStore(world.OpenStore(), fault);
         var options = world.Options with { Probe = (_, done) => fault.Pass(done), ConcurrentPuts = 1 };
         var broken = await world.OpenSealer(options, faulty);
@@ -40,7 +40,7 @@ public sealed class SealerFailureTests
         }
         catch (InjectedException)
         {
-            if (failure == "process died")
+            if (failure is "process died")
             {
                 broken.Dispose();
                 broken = await world.OpenSealer(options, faulty);

@@ -20,7 +20,7 @@ public sealed class SealerTests : IDisposable
         Assert.Equal(1500, sealer.SealedTo);
         var record = sealer.Last!.Record;
         Assert.Equal((1L, 1000L, 1500L), (record.Header.Number, record.Header.From, record.Header.To));
-        Assert.Equal(["application", "database", "security-audit"], record.Trees.Select(tree => tree.Class));
+        Assert.Equal(["application", "database", "security-audit"], record.Trees.Select(tree => tree.Class), StringComparer.Ordinal);
         Assert.Equal([750, 375, 375], record.Trees.Select(tree => tree.Size));
         Assert.Equal(
             ["segments/class=application/date=2026-07-01/00000000000000000500-250.parquet",
@@ -28,7 +28,7 @@ public sealed class SealerTests : IDisposable
              "segments/class=database/date=2026-07-01/00000000000000000275-100.parquet",
              "segments/class=security-audit/date=2026-06-30/00000000000000000250-25.parquet",
              "segments/class=security-audit/date=2026-07-01/00000000000000000275-100.parquet"],
-            record.Segments.Select(segment => segment.Path));
+            record.Segments.Select(segment => segment.Path), StringComparer.Ordinal);
         Assert.Equal(new(1800, 1500, 300, 0), record.Ledger);
         foreach (var segment in record.Segments)
         {
@@ -47,7 +47,7 @@ public sealed class SealerTests : IDisposable
         var seal = await sealer.SealEvents(ArchiveWorld.Journal(0), 12_000, null, Cancel);
 
         Assert.InRange(seal!.Record.Segments.Count, 6, 20);
-        foreach (var segments in seal.Record.Segments.GroupBy(segment => segment.Class))
+        foreach (var segments in seal.Record.Segments.GroupBy(segment => segment.Class, StringComparer.Ordinal))
         {
             var next = 0L;
             foreach (var segment in segments)

@@ -53,15 +53,15 @@ public sealed class BloomFilterTests : IDisposable
         using var duck = new DuckDBConnection("DataSource=:memory:");
         duck.Open();
 
-        Assert.Equal([$"{rows}"], Ask($"SELECT count(*) FROM '{path}'"));
-        Assert.Equal(["False", "True"], Probe("event_id", StoredEvents.Id(7)));
-        Assert.Equal(["True", "False"], Probe("event_id", StoredEvents.Id(rows - 1)));
-        Assert.Equal(["False", "False"], Probe("user", "grace"));
-        Assert.Equal(["True", "True"], Probe("user", "nobody"));
-        Assert.Equal(["True", "True"], Probe("ip", "203.0.113.200"));
-        Assert.Equal(["False", "False"], Probe("action", "order:update"));
-        Assert.Equal(["False", "False"], Probe("object", $"order/{(rows - 1) % 97}"));
-        Assert.Equal(["1"], Ask($"SELECT count(*) FROM '{path}' WHERE event_id = '{StoredEvents.Id(rows - 1)}'"));
+        Assert.Equal([$"{rows}"], Ask($"SELECT count(*) FROM '{path}'"), StringComparer.Ordinal);
+        Assert.Equal(["False", "True"], Probe("event_id", StoredEvents.Id(7)), StringComparer.Ordinal);
+        Assert.Equal(["True", "False"], Probe("event_id", StoredEvents.Id(rows - 1)), StringComparer.Ordinal);
+        Assert.Equal(["False", "False"], Probe("user", "grace"), StringComparer.Ordinal);
+        Assert.Equal(["True", "True"], Probe("user", "nobody"), StringComparer.Ordinal);
+        Assert.Equal(["True", "True"], Probe("ip", "203.0.113.200"), StringComparer.Ordinal);
+        Assert.Equal(["False", "False"], Probe("action", "order:update"), StringComparer.Ordinal);
+        Assert.Equal(["False", "False"], Probe("object", $"order/{(rows - 1) % 97}"), StringComparer.Ordinal);
+        Assert.Equal(["1"], Ask($"SELECT count(*) FROM '{path}' WHERE event_id = '{StoredEvents.Id(rows - 1)}'"), StringComparer.Ordinal);
 
         List<string> Probe(string column, string value) =>
             Ask($"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{path}', '{column}', '{value}') ORDER BY row_group_id");

@@ -59,7 +59,7 @@ public sealed class SegmentTests : IDisposable
                 var expected = events.OrderBy(Time).ThenBy(Offset).ToArray();
                 var read = Read(path, out var error);
                 Assert.Null(error);
-                Assert.Equal(expected.Select(Convert.ToHexString), read.Select(row => Convert.ToHexString(row.Event)));
+                Assert.Equal(expected.Select(Convert.ToHexString), read.Select(row => Convert.ToHexString(row.Event)), StringComparer.Ordinal);
                 Assert.Equal(Enumerable.Range(7, events.Length).Select(leaf => (long)leaf), read.Select(row => row.Leaf));
                 Assert.Equal(new FileInfo(path).Length, file.Bytes);
                 Assert.Equal(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)), file.Sha256.ToArray());
@@ -108,7 +108,7 @@ public sealed class SegmentTests : IDisposable
                 var read = Read(broken, out var error);
                 if (error is not null) return;
                 // Bytes that no reader looks at may change; then the rows are what they were. The hash of the file tells.
-                Assert.Equal(events.Select(Convert.ToHexString), read.Select(row => Convert.ToHexString(row.Event)));
+                Assert.Equal(events.Select(Convert.ToHexString), read.Select(row => Convert.ToHexString(row.Event)), StringComparer.Ordinal);
             },
             iter: 400, threads: 1);
     }

@@ -65,7 +65,7 @@ static class Tampering
     /// <returns>The findings that verification must come to, as code and object.</returns>
     public static async Task<(FindingCode Code, string Key)[]> Do(string kind, Intruder intruder, IReadOnlyList<SealRecord> seals, string scratch)
     {
-        var segments = seals.SelectMany(seal => seal.Segments).Where(segment => segment.Class == Class).ToArray();
+        var segments = seals.SelectMany(seal => seal.Segments).Where(segment => segment.Class is Class).ToArray();
         var (first, last) = (segments[0], segments[^1]);
         var tile = ArchiveLayout.TileOf(Class, new(0, 0, 256));
         switch (kind)

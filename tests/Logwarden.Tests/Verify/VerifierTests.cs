@@ -38,9 +38,9 @@ public sealed class VerifierTests : IDisposable
         var expected = await Tampering.Do(kind, new FolderIntruder(_world.Store, _world.ArchiveFolder), seals, _world.DataFolder);
 
         var report = await _world.Verify();
-        foreach (var (code, key) in expected) Assert.Contains(report.Findings, finding => finding.Code == code && finding.Object == key);
+        foreach (var (code, key) in expected) Assert.Contains(report.Findings, finding => finding.Code == code && string.Equals(finding.Object, key, StringComparison.Ordinal));
         // One cause is one finding, not an avalanche: everything said is about the objects that were touched.
-        Assert.All(report.Findings, finding => Assert.Contains(finding.Object, expected.Select(pair => pair.Key)));
+        Assert.All(report.Findings, finding => Assert.Contains(finding.Object, expected.Select(pair => pair.Key), StringComparer.Ordinal));
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class VerifierTests : IDisposable
 
         var report = await _world.Verify();
 
-        Assert.Contains(report.Findings, finding => finding.Code == FindingCode.SealMissing && finding.Object == ArchiveLayout.Seal(1));
+        Assert.Contains(report.Findings, finding => finding.Code == FindingCode.SealMissing && string.Equals(finding.Object, ArchiveLayout.Seal(1), StringComparison.Ordinal));
         Assert.Equal(2, report.Seals);
         Assert.DoesNotContain(report.Findings, finding => finding.Code is FindingCode.RootMismatch or FindingCode.TileChanged);
     }
@@ -107,7 +107,7 @@ public sealed class VerifierTests : IDisposable
         await _world.SealTo(1200, 2000);
         var seals = await _world.Records();
         _world.Time.Advance(TimeSpan.FromDays(100));
-        foreach (var segment in seals[0].Segments.Where(segment => segment.Class == Tampering.Class))
+        foreach (var segment in seals[0].Segments.Where(segment => segment.Class is Tampering.Class))
             await _world.Store.Delete(segment.Path, null, Cancel);
 
         var report = await _world.Verify();
