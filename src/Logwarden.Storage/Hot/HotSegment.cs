@@ -36,6 +36,10 @@ sealed class HotSegment
     /// <summary>Its text index; null when there is none (yet).</summary>
     public TextIndex? TextIndex => _textIndex ??= TextIndex.TryOpen(this);
 
+    public long FirstLeaf => RowGroups[0].FirstLeaf;
+
+    public long LastLeaf => RowGroups[^1].LastLeaf;
+
     public long MinTimeMicros => RowGroups[0].MinTimeMicros;
 
     public long MaxTimeMicros => RowGroups[^1].MaxTimeMicros;
@@ -86,6 +90,46 @@ sealed class HotSegment
         {
             if (!File.Exists(path)) throw new FileNotFoundException($"{path} is gone.", path, refused);
             throw new InvalidDataException($"{path} is not a segment: {refused.Message}", refused);
+        }
+    }
+
+    /// <summary>Index of the row group with a leaf of the segment.</summary>
+    public int RowGroupOf(long leaf)
+    {
+        var group = 0;
+        while (RowGroups[group].LastLeaf < leaf) group++;
+        return group;
+    }
+
+    /// <summary>Reads the event times of a row group.</summary>
+    /// <exception cref="FileNotFoundException">The segment was taken away.</exception>
+    public long[] ReadTimes(int group) => Reading(file =>
+    {
+        using var rows = file.RowGroup(group);
+        using var column = (ColumnReader<long>)rows.Column(SegmentSchema.Time);
+        var times = new long[RowGroups[group].Rows];
+        for (var at = 0L; at < times.Length && column.HasNext;)
+        {
+            _ = column.ReadBatch(times.Length - at, default, default, times.AsSpan((int)at), out var read);
+            at += read;
+        }
+        return times;
+    });
+
+    /// <summary>Opens the file for a moment.</summary>
+    /// <exception cref="FileNotFoundException">The segment was taken away.</exception>
+    /// <exception cref="InvalidDataException">It can't be read.</exception>
+    public T Reading<T>(Func<ParquetFileReader, T> read)
+    {
+        try
+        {
+            using var file = new ParquetFileReader(Path);
+            return read(file);
+        }
+        catch (ParquetException refused)
+        {
+            if (!File.Exists(Path)) throw new FileNotFoundException($"{Path} is gone.", Path, refused);
+            throw new InvalidDataException($"{Path}: {refused.Message}", refused);
         }
     }
 

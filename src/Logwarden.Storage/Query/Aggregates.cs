@@ -13,13 +13,12 @@ static class Aggregates
     {
         var plan = SearchPlan.Of(scope, run.Snapshot);
         var count = 0L;
-        var rest = plan.Candidates.Where(unit =>
+        foreach (var unit in plan.IsByTimeOnly ? plan.Candidates : [])
         {
-            var isWhole = plan.IsByTimeOnly && unit.Group.MinTimeMicros >= plan.MinMicros && unit.Group.MaxTimeMicros < plan.EndMicros;
-            if (isWhole) count += unit.Group.Rows;
-            return !isWhole;
-        }).ToList();
-        run.Read($"SELECT count(*) {From(run, plan, rest)}", plan.Parameters, null, row =>
+            var isWhole = unit.Group.MinTimeMicros >= plan.MinMicros && unit.Group.MaxTimeMicros < plan.EndMicros;
+            count += isWhole ? unit.Group.Rows : Times(run, unit).Count(time => time >= plan.MinMicros && time < plan.EndMicros);
+        }
+        run.Read($"SELECT count(*) {From(run, plan, plan.IsByTimeOnly ? [] : plan.Candidates)}", plan.Parameters, null, row =>
         {
             count += row.GetInt64(0);
             return true;
@@ -35,14 +34,18 @@ static class Aggregates
         if (end <= first) throw new QueryRefusedException("The end of the histogram is not after its start.");
         var width = (end - first - 1) / buckets + 1;
         var counts = new long[buckets];
-        var rest = plan.Candidates.Where(unit =>
+        foreach (var unit in plan.IsByTimeOnly ? plan.Candidates : [])
         {
             var (min, max) = (unit.Group.MinTimeMicros, unit.Group.MaxTimeMicros);
-            var isWhole = plan.IsByTimeOnly && min >= first && max < end && (min - first) / width == (max - first) / width;
-            if (isWhole) counts[(min - first) / width] += unit.Group.Rows;
-            return !isWhole;
-        }).ToList();
-        var sql = string.Create(CultureInfo.InvariantCulture, $"SELECT (epoch_us(time) - {first}) // {width} AS bucket, count(*) {From(run, plan, rest)} GROUP BY bucket");
+            if (min >= first && max < end && (min - first) / width == (max - first) / width)
+            {
+                counts[(min - first) / width] += unit.Group.Rows;
+                continue;
+            }
+            foreach (var time in Times(run, unit))
+                if (time >= first && time < end) counts[(time - first) / width]++;
+        }
+        var sql = string.Create(CultureInfo.InvariantCulture, $"SELECT (epoch_us(time) - {first}) // {width} AS bucket, count(*) {From(run, plan, plan.IsByTimeOnly ? [] : plan.Candidates)} GROUP BY bucket");
         run.Read(sql, plan.Parameters, null, row =>
         {
             // Times that no calendar has are in no bar.
@@ -79,13 +82,17 @@ static class Aggregates
         var (first, end) = (plan.MinMicros, plan.EndMicros);
         if (scope.From is not null && scope.To is not null) return (first, end);
         var (min, max) = (long.MaxValue, long.MinValue);
-        var rest = plan.Candidates.Where(unit =>
+        foreach (var unit in plan.IsByTimeOnly ? plan.Candidates : [])
         {
-            var isWhole = plan.IsByTimeOnly && unit.Group.MinTimeMicros >= first && unit.Group.MaxTimeMicros < end;
-            if (isWhole) (min, max) = (Math.Min(min, unit.Group.MinTimeMicros), Math.Max(max, unit.Group.MaxTimeMicros));
-            return !isWhole;
-        }).ToList();
-        run.Read($"SELECT epoch_us(min(time)), epoch_us(max(time)) {From(run, plan, rest)}", plan.Parameters, null, row =>
+            if (unit.Group.MinTimeMicros >= first && unit.Group.MaxTimeMicros < end)
+            {
+                (min, max) = (Math.Min(min, unit.Group.MinTimeMicros), Math.Max(max, unit.Group.MaxTimeMicros));
+                continue;
+            }
+            foreach (var time in Times(run, unit))
+                if (time >= first && time < end) (min, max) = (Math.Min(min, time), Math.Max(max, time));
+        }
+        run.Read($"SELECT epoch_us(min(time)), epoch_us(max(time)) {From(run, plan, plan.IsByTimeOnly ? [] : plan.Candidates)}", plan.Parameters, null, row =>
         {
             if (!row.IsDBNull(0)) (min, max) = (Math.Min(min, row.GetInt64(0)), Math.Max(max, row.GetInt64(1)));
             return true;
@@ -94,8 +101,14 @@ static class Aggregates
         return (scope.From is null ? min : first, scope.To is null ? Math.Min(max, CalendarEnd) + 1 : end);
     }
 
+    static long[] Times(QueryRun run, SearchPlan.Candidate unit)
+    {
+        run.Check();
+        return unit.Segment.ReadTimes(unit.Index);
+    }
+
     static string From(QueryRun run, SearchPlan plan, IEnumerable<SearchPlan.Candidate> units) =>
-        $"FROM ({EventsSql.Rows(SearchPlan.Slices(units), run.Snapshot.Tail, quarantined: true)}) WHERE {plan.Condition}";
+        $"FROM ({EventsSql.Rows(plan.Slices(units), run.Snapshot.Tail, quarantined: true)}) WHERE {plan.Condition}";
 
     static DateTimeOffset Instant(long micros) => DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond);
 }

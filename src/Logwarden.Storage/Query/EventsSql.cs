@@ -5,9 +5,9 @@ using Logwarden.Segments;
 
 namespace Logwarden.Query;
 
-/// <summary>Rows of a segment to be read: all, or runs of row groups.</summary>
+/// <summary>Rows of a segment to be read: all, or some.</summary>
 /// <param name="Segment">Segment.</param>
-/// <param name="Leaves">First and last leaf of each run; empty for the whole file.</param>
+/// <param name="Leaves">First and last leaf of each run of rows; empty for the whole file.</param>
 readonly record struct SegmentSlice(HotSegment Segment, IReadOnlyList<(long First, long Last)> Leaves);
 
 /// <summary>Writes the rows to be searched as SQL: the columns of the view <c>events</c>, from segments and from the tail.</summary>
@@ -20,21 +20,31 @@ static class EventsSql
     public static string Rows(IReadOnlyList<SegmentSlice> segments, string? tail, bool quarantined)
     {
         var sql = new StringBuilder();
-        var whole = segments.Where(slice => slice.Leaves.Count == 0).Select(slice => HotDatabase.Literal(slice.Segment.Path)).ToList();
-        if (whole.Count > 0) Part(sql, $"read_parquet([{string.Join(", ", whole)}], hive_partitioning = false)", isTail: false);
-        foreach (var (segment, leaves) in segments)
+        var whole = segments.Where(slice => slice.Leaves.Count == 0).ToList();
+        if (whole.Count > 0) Part(sql, Files(whole), isTail: false);
+        // Leaves are unique in a class, so one scan takes single rows of several segments of it.
+        foreach (var @class in segments.Where(slice => slice.Leaves.Count > 0).GroupBy(slice => slice.Segment.Class, StringComparer.Ordinal))
         {
-            foreach (var (first, last) in leaves)
+            var runs = @class.SelectMany(slice => slice.Leaves.Select(run => (slice, run))).ToList();
+            var (ranges, single) = (runs.Where(part => part.run.First < part.run.Last).ToList(), runs.Where(part => part.run.First == part.run.Last).ToList());
+            // DuckDB leaves row groups out by one range, not by several joined with OR.
+            foreach (var (slice, run) in ranges)
             {
-                Part(sql, $"read_parquet({HotDatabase.Literal(segment.Path)}, hive_partitioning = false)", isTail: false);
-                sql.Append(CultureInfo.InvariantCulture, $" WHERE leaf BETWEEN {first} AND {last}");
+                Part(sql, Files([slice]), isTail: false);
+                sql.Append(CultureInfo.InvariantCulture, $" WHERE leaf BETWEEN {run.First} AND {run.Last}");
             }
+            if (single.Count == 0) continue;
+            Part(sql, Files(single.Select(part => part.slice)), isTail: false);
+            sql.Append(" WHERE leaf IN (").AppendJoin(", ", single.Select(part => part.run.First.ToString(CultureInfo.InvariantCulture))).Append(')');
         }
         if (tail is not null) Part(sql, tail, isTail: true);
         if (tail is not null && !quarantined) sql.Append(" WHERE \"class\" <> 'quarantine'");
         if (sql.Length == 0) return Nothing();
         return sql.ToString();
     }
+
+    static string Files(IEnumerable<SegmentSlice> slices) =>
+        $"read_parquet([{string.Join(", ", slices.Select(slice => HotDatabase.Literal(slice.Segment.Path)).Distinct(StringComparer.Ordinal))}], hive_partitioning = false)";
 
     static void Part(StringBuilder sql, string from, bool isTail)
     {

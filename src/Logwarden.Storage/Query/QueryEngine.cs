@@ -117,7 +117,7 @@ public sealed class QueryEngine : IDisposable
                 {
                     return answer(run);
                 }
-                catch (DuckDBException gone) when (gone.ErrorType == DuckDBErrorType.Io && attempt < 3)
+                catch (Exception gone) when (gone is FileNotFoundException or DuckDBException { ErrorType: DuckDBErrorType.Io } && attempt < 3)
                 {
                 }
             }

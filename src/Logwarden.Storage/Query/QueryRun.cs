@@ -27,18 +27,46 @@ sealed class QueryRun : IDisposable
 
     public TimeSpan Elapsed => _time.GetElapsedTime(_start);
 
+    /// <summary>Between steps that are not statements: whether it may go on.</summary>
+    /// <exception cref="QueryRefusedException">Its time is over.</exception>
+    public void Check()
+    {
+        _asked.ThrowIfCancellationRequested();
+        if (_clock.IsCancellationRequested) throw TooLong(null);
+    }
+
+    /// <summary>Does <paramref name="one"/> for 0 to <paramref name="count"/> − 1 on all processors, and stops between two of them when the query is stopped.</summary>
+    /// <exception cref="QueryRefusedException">Its time is over.</exception>
+    public void Parallel(int count, Action<int> one)
+    {
+        Check();
+        try
+        {
+            var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = _both.Token };
+            System.Threading.Tasks.Parallel.For(0, count, options, one);
+        }
+        catch (OperationCanceledException)
+        {
+            Check();
+            throw;
+        }
+        catch (AggregateException failed)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failed.InnerExceptions[0]);
+        }
+    }
+
     /// <summary>Runs a statement and hands each row to <paramref name="take"/>, until that returns false.</summary>
     /// <exception cref="QueryRefusedException">The statement is wrong, or reached a bound.</exception>
     public void Read(string sql, IReadOnlyList<object> parameters, Action<DuckDBDataReader>? begin, Func<DuckDBDataReader, bool> take)
     {
-        _asked.ThrowIfCancellationRequested();
+        Check();
         using var command = HotDatabase.Command(_snapshot.Connection, sql);
         command.UseStreamingMode = true;
         foreach (var value in parameters) command.Parameters.Add(new DuckDBParameter(value));
         using var registration = _both.Token.Register(command.Cancel);
         try
         {
-            if (_clock.IsCancellationRequested) throw TooLong(null);
             using var reader = command.ExecuteReader();
             begin?.Invoke(reader);
             while (reader.Read())
@@ -55,8 +83,7 @@ sealed class QueryRun : IDisposable
         {
             throw new QueryRefusedException(refused.Message, refused);
         }
-        _asked.ThrowIfCancellationRequested();
-        if (_clock.IsCancellationRequested) throw TooLong(null);
+        Check();
     }
 
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using DuckDB.NET.Data;
 using Logwarden.Events;
+using Logwarden.Hot;
 
 namespace Logwarden.Query;
 
@@ -10,37 +11,52 @@ namespace Logwarden.Query;
 /// </summary>
 sealed class Search(QueryRun run, SearchRequest request)
 {
-    const int FirstRowGroups = 2;
-    const int RowGroupsMax = 32;
-    readonly List<EventRow> _rows = [];
+    const int FirstUnits = 2;
+    const int UnitsMax = 32;
+    readonly List<Key> _keys = [];
+
+    readonly record struct Key(long TimeMicros, long Offset, string Class, long? Leaf);
+
+    /// <summary>What is taken together: row groups when the JSON is looked at, and otherwise whole segments.</summary>
+    readonly record struct Unit(SearchPlan.Candidate[] RowGroups, long MaxTimeMicros);
 
     /// <summary>Finds it.</summary>
     public SearchPage Run()
     {
         var plan = SearchPlan.Of(request.Scope, run.Snapshot);
         SearchCursor? cursor = request.Cursor is { } text ? SearchCursor.Parse(text, request.Scope) : null;
-        var units = plan.Candidates.Where(unit => cursor is null || unit.Group.MinTimeMicros <= cursor.Value.TimeMicros)
-            .OrderByDescending(unit => unit.Group.MaxTimeMicros).ToArray();
+        var units = Units(plan, cursor);
         var tail = (string?)run.Snapshot.Tail;
         var wanted = request.Limit + 1;
         var done = 0;
-        for (var size = FirstRowGroups; tail is not null || done < units.Length; size = Math.Min(size * 2, RowGroupsMax))
+        for (var size = FirstUnits; tail is not null || done < units.Length; size = Math.Min(size * 2, UnitsMax))
         {
-            var full = _rows.Count == wanted;
-            if (full && (done == units.Length || units[done].Group.MaxTimeMicros < _rows[^1].TimeMicros)) break;
-            var batch = units.AsSpan(done, Math.Min(size, units.Length - done)).ToArray();
-            done += batch.Length;
-            Take(plan, batch, tail, cursor, wanted, full ? _rows[^1].TimeMicros : null);
+            var full = _keys.Count == wanted;
+            if (full && (done == units.Length || units[done].MaxTimeMicros < _keys[^1].TimeMicros)) break;
+            var batch = units.AsSpan(done, Math.Min(size, units.Length - done)).ToArray().SelectMany(unit => unit.RowGroups).ToArray();
+            done = Math.Min(done + size, units.Length);
+            Take(plan, batch, tail, cursor, wanted, full ? _keys[^1].TimeMicros : null);
             tail = null;
         }
-        var more = _rows.Count == wanted;
-        if (more) _rows.RemoveAt(_rows.Count - 1);
-        var next = more ? new SearchCursor(_rows[^1].TimeMicros, _rows[^1].Offset).ToText(request.Scope) : null;
-        return new(_rows, next, Scanned(units.AsSpan(0, done)), run.Elapsed);
+        var more = _keys.Count == wanted;
+        if (more) _keys.RemoveAt(_keys.Count - 1);
+        var next = more ? new SearchCursor(_keys[^1].TimeMicros, _keys[^1].Offset).ToText(request.Scope) : null;
+        return new(Fetch(), next, Scanned(units.AsSpan(0, done)), run.Elapsed);
+    }
+
+    static Unit[] Units(SearchPlan plan, SearchCursor? cursor)
+    {
+        var left = plan.Candidates.Where(unit => cursor is null || unit.Group.MinTimeMicros <= cursor.Value.TimeMicros);
+        var units = plan.ReadsJson
+            ? left.Select(group => new Unit([group], group.Group.MaxTimeMicros))
+            : left.GroupBy(group => group.Segment).Select(segment => new Unit([.. segment], segment.Max(group => group.Group.MaxTimeMicros)));
+        return [.. units.OrderByDescending(unit => unit.MaxTimeMicros)];
     }
 
     void Take(SearchPlan plan, SearchPlan.Candidate[] batch, string? tail, SearchCursor? cursor, int wanted, long? floor)
     {
+        var slices = plan.Texts.Count == 0 ? plan.Slices(batch) : Scan(plan, batch);
+        if (slices.Count == 0 && tail is null) return;
         var bounds = "";
         if (cursor is { } c)
         {
@@ -49,29 +65,83 @@ sealed class Search(QueryRun run, SearchRequest request)
                 """);
         }
         if (floor is { } f) bounds += string.Create(CultureInfo.InvariantCulture, $"time >= make_timestamptz({f}::BIGINT) AND ");
+        // Only what orders and finds the rows: the JSON of those that are on the page is fetched at the end.
         var sql = string.Create(CultureInfo.InvariantCulture, $"""
-            SELECT leaf, "offset", epoch_us(time), epoch_us(ingested), event_id, "class", source, format, kinds, missing, "user", ip, action, "object",
-                redactions, event
-            FROM ({EventsSql.Rows(SearchPlan.Slices(batch), tail, quarantined: true)}) WHERE {bounds}{plan.Condition} ORDER BY time DESC, "offset" DESC LIMIT {wanted}
+            SELECT epoch_us(time), "offset", "class", leaf FROM ({EventsSql.Rows(slices, tail, quarantined: true)})
+            WHERE {bounds}{plan.Condition} ORDER BY time DESC, "offset" DESC LIMIT {wanted}
             """);
-        var fresh = new List<EventRow>();
+        var before = _keys.Count;
         run.Read(sql, plan.Parameters, null, row =>
         {
-            fresh.Add(Row(row));
+            _keys.Add(new(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetInt64(3)));
             return true;
         });
-        if (fresh.Count == 0) return;
-        _rows.AddRange(fresh);
-        _rows.Sort(static (a, b) => a.TimeMicros != b.TimeMicros ? b.TimeMicros.CompareTo(a.TimeMicros) : b.Offset.CompareTo(a.Offset));
-        if (_rows.Count > wanted) _rows.RemoveRange(wanted, _rows.Count - wanted);
+        if (_keys.Count == before) return;
+        _keys.Sort(static (a, b) => Newer((a.TimeMicros, a.Offset), (b.TimeMicros, b.Offset)));
+        if (_keys.Count > wanted) _keys.RemoveRange(wanted, _keys.Count - wanted);
     }
 
-    ScanStatistics Scanned(ReadOnlySpan<SearchPlan.Candidate> read)
+    static int Newer((long Time, long Offset) a, (long Time, long Offset) b) => b.CompareTo(a);
+
+    List<EventRow> Fetch()
+    {
+        var rows = Tail(_keys.Where(key => key.Leaf is null).Select(key => key.Offset).ToList());
+        var parts = new List<(HotSegment Segment, int Group, List<long> Leaves)>();
+        foreach (var segment in run.Snapshot.Segments)
+        {
+            var leaves = _keys.Where(key => key.Leaf >= segment.FirstLeaf && key.Leaf <= segment.LastLeaf && string.Equals(key.Class, segment.Class, StringComparison.Ordinal))
+                .Select(key => key.Leaf!.Value);
+            parts.AddRange(leaves.Order().GroupBy(segment.RowGroupOf).Select(group => (segment, group.Key, group.ToList())));
+        }
+        var found = new EventRow[parts.Count][];
+        run.Parallel(parts.Count, i => found[i] = RowFetch.Read(parts[i].Segment, parts[i].Group, parts[i].Leaves));
+        foreach (var some in found) rows.AddRange(some);
+        rows.Sort(static (a, b) => Newer((a.TimeMicros, a.Offset), (b.TimeMicros, b.Offset)));
+        return rows;
+    }
+
+    List<EventRow> Tail(List<long> offsets)
+    {
+        var rows = new List<EventRow>();
+        if (offsets.Count == 0) return rows;
+        var sql = $"""
+            SELECT leaf, "offset", epoch_us(time), epoch_us(ingested), event_id, "class", source, format, kinds, missing, "user", ip, action, "object",
+                redactions, event
+            FROM ({EventsSql.Rows([], run.Snapshot.Tail, quarantined: true)}) WHERE "offset" IN ({string.Join(", ", offsets.Select(offset => offset.ToString(CultureInfo.InvariantCulture)))})
+            """;
+        run.Read(sql, [], null, row =>
+        {
+            rows.Add(Row(row));
+            return true;
+        });
+        return rows;
+    }
+
+    // Rows that can have the texts are few, as a rule: only these are given to SQL.
+    List<SegmentSlice> Scan(SearchPlan plan, SearchPlan.Candidate[] batch)
+    {
+        var found = new List<long>[batch.Length];
+        run.Parallel(batch.Length, i => found[i] = TextScan.Leaves(batch[i].Segment, batch[i].Index, plan.Texts));
+        var slices = new List<SegmentSlice>();
+        foreach (var (unit, leaves) in batch.Zip(found))
+        {
+            if (leaves.Count > unit.Group.Rows / 8) slices.Add(new(unit.Segment, [(unit.Group.FirstLeaf, unit.Group.LastLeaf)]));
+            else if (leaves.Count > 0) slices.Add(new(unit.Segment, [.. leaves.Select(leaf => (leaf, leaf))]));
+        }
+        return slices;
+    }
+
+    ScanStatistics Scanned(ReadOnlySpan<Unit> read)
     {
         var segments = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var unit in read) segments.Add(unit.Segment.Path);
+        var groups = 0;
+        foreach (var unit in read)
+        {
+            segments.Add(unit.RowGroups[0].Segment.Path);
+            groups += unit.RowGroups.Length;
+        }
         var all = run.Snapshot.Segments;
-        return new(all.Length, segments.Count, all.Sum(segment => segment.RowGroups.Length), read.Length, run.Snapshot.TailRows);
+        return new(all.Length, segments.Count, all.Sum(segment => segment.RowGroups.Length), groups, run.Snapshot.TailRows);
     }
 
     static EventRow Row(DuckDBDataReader row) => new()

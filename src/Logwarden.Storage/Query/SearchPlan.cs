@@ -17,11 +17,17 @@ sealed class SearchPlan
     /// <summary>True when only times and the class decide, which row groups tell of all their rows at once.</summary>
     public bool IsByTimeOnly { get; private init; }
 
+    /// <summary>Whether the condition looks into the JSON, which costs a hundred times what a column costs.</summary>
+    public bool ReadsJson { get; private init; }
+
     /// <summary>Earliest time included, in unix microseconds.</summary>
     public long MinMicros { get; private init; }
 
     /// <summary>Latest time, not included.</summary>
     public long EndMicros { get; private init; }
+
+    /// <summary>Texts that the JSON of every match has in it, or has behind escapes; lower case. Empty when there is none that helps.</summary>
+    public IReadOnlyList<byte[]> Texts { get; private init; } = [];
 
     /// <summary>Condition on the rows of <see cref="EventsSql.Rows"/>.</summary>
     public string Condition { get; }
@@ -69,6 +75,8 @@ sealed class SearchPlan
         return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!, min, max))
         {
             IsByTimeOnly = parsed.Predicate is Predicate.Everything && scope.Source is null,
+            ReadsJson = UsesJson(parsed.Predicate!),
+            Texts = TextsOf(parsed.Predicate!),
             MinMicros = min,
             EndMicros = max,
         };
@@ -80,10 +88,14 @@ sealed class SearchPlan
         }
     }
 
-    /// <summary>Row groups put together to slices: a segment of which all row groups are taken is read whole.</summary>
-    public static List<SegmentSlice> Slices(IEnumerable<Candidate> candidates)
+    /// <summary>
+    /// Row groups put together to slices: a segment of which all row groups are taken is read whole. When the JSON is not looked at, every segment is: a scan of its
+    /// small columns costs less than the planning of parts, and what is in the other row groups does not match.
+    /// </summary>
+    public List<SegmentSlice> Slices(IEnumerable<Candidate> candidates)
     {
         var slices = new List<SegmentSlice>();
+        if (!ReadsJson) return [.. candidates.Select(candidate => candidate.Segment).Distinct().Select(segment => new SegmentSlice(segment, []))];
         foreach (var segment in candidates.GroupBy(candidate => candidate.Segment))
         {
             var indexes = segment.Select(candidate => candidate.Index).Order().ToArray();
@@ -101,6 +113,21 @@ sealed class SearchPlan
 
     internal static long Micros(DateTimeOffset? time, long otherwise) =>
         time is { } instant ? (instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : otherwise;
+
+    static bool UsesJson(Predicate predicate) => predicate switch
+    {
+        Predicate.AllOf all => all.Parts.Any(UsesJson),
+        Predicate.AnyOf any => any.Parts.Any(UsesJson),
+        Predicate.Negation not => UsesJson(not.Part),
+        Predicate.FreeText or Predicate.FieldTest { Field: Field.Path } or Predicate.Has { Field: Field.Path } => true,
+        _ => false,
+    };
+
+    static List<byte[]> TextsOf(Predicate predicate)
+    {
+        var parts = predicate is Predicate.AllOf all ? [.. all.Parts] : (IReadOnlyList<Predicate>)[predicate];
+        return [.. parts.OfType<Predicate.FreeText>().Select(text => JsonScan.LongestPlainRun(text.Pattern)).Where(text => text.Length > 0).Select(Encoding.UTF8.GetBytes)];
+    }
 
     static List<Candidate> Possible(HotSnapshot snapshot, EventScope scope, Predicate predicate, long min, long max)
     {
