@@ -69,10 +69,10 @@ static class QueryBench
             await Console.Error.WriteLineAsync($" in {made.TotalSeconds:F0} s");
             await File.WriteAllTextAsync(done, "", cancel);
         }
-        var begin = TimeProvider.System.GetTimestamp();
+        var begin = Environment.CpuUsage.TotalTime;
         var indexes = new TextIndexBuilder().BuildMissing(segments, cancel);
-        var took = TimeProvider.System.GetElapsedTime(begin);
-        if (indexes > 0) await Console.Error.WriteLineAsync($"{indexes} text indexes made in {took.TotalSeconds:F0} s, {took.TotalMicroseconds / events:F1} µs per event");
+        var took = Environment.CpuUsage.TotalTime - begin;
+        if (indexes > 0) await Console.Error.WriteLineAsync($"{indexes} text indexes made in {took.TotalSeconds:F0} s of CPU, {took.TotalMicroseconds / events:F1} µs per event");
     }
 
     static void Sizes(string segments, int events, SortedDictionary<string, double> figures)
@@ -137,11 +137,15 @@ static class QueryBench
                 times[i] = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
             }
             var cpu = (Environment.CpuUsage.TotalTime - used).TotalMilliseconds / times.Length;
-            Peer(plain, sql);
-            used = Environment.CpuUsage.TotalTime;
-            var begin = TimeProvider.System.GetTimestamp();
-            Peer(plain, sql);
-            var peer = TimeProvider.System.GetElapsedTime(begin).TotalMilliseconds;
+            var peer = 0.0;
+            // Once to warm up, unless that alone takes long.
+            for (var i = 0; i < 2 && peer < 3_000; i++)
+            {
+                used = Environment.CpuUsage.TotalTime;
+                var begin = TimeProvider.System.GetTimestamp();
+                Peer(plain, sql);
+                peer = TimeProvider.System.GetElapsedTime(begin).TotalMilliseconds;
+            }
             var peerCpu = (Environment.CpuUsage.TotalTime - used).TotalMilliseconds;
             var warm = times[1..].Order().ElementAt(Repeats / 2);
             (figures[name + "_ms"], figures[name + "_plain_duckdb_ms"]) = (Math.Round(warm, 1), Math.Round(peer, 1));

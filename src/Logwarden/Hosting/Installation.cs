@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Logwarden.Archive;
 using Logwarden.Flow;
 using Logwarden.Formats;
+using Logwarden.Hot;
 using Logwarden.Journal;
 using Logwarden.Proof.Notes;
 
@@ -36,9 +37,13 @@ sealed class Installation : IAsyncDisposable
     readonly TimeProvider _time;
     readonly SemaphoreSlim _sealing = new(1, 1);
     readonly JournalBatch _batch = new();
+    readonly TextIndexBuilder _textIndexes = new();
+    readonly string _segments;
 
-    Installation(PolicyFile policy, DiskJournal journal, SourceRegistry sources, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
+    Installation(
+        string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
     {
+        _segments = Path.Combine(data, "hot", "segments");
         Policy = policy;
         Journal = journal;
         Sources = sources;
@@ -90,7 +95,7 @@ sealed class Installation : IAsyncDisposable
             await CheckArchiveAsync(store, policy, cancel);
             var sealer = await Sealer.Open(
                 new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time) }, store, key, time, cancel);
-            var installation = new Installation(policy, journal, SourceRegistry.Open(options.Data, time), store, key, sealer, time);
+            var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), store, key, sealer, time);
             installation.Note();
             return installation;
         }
@@ -135,6 +140,8 @@ sealed class Installation : IAsyncDisposable
                 await _sealer.SealEvents(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);
                 Note();
             }
+            // Queries do without one until it is there.
+            _textIndexes.BuildMissing(_segments, cancel);
         }
         finally
         {
