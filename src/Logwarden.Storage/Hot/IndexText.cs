@@ -1,6 +1,5 @@
 using System.IO.Hashing;
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Logwarden.Match;
 
@@ -21,13 +20,14 @@ static class IndexText
     /// <summary>Bits of a trigram set.</summary>
     public const int TrigramBits = 1 << 15;
 
-    /// <summary>Letters, digits, and every byte of a character beyond ASCII.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsWord(byte b) => Kinds[b] == 2;
+    const byte RunByte = 1;
+    const byte WordByte = 2;
 
-    /// <summary>What random ids are made of: word bytes, <c>-</c> and <c>_</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsRun(byte b) => Kinds[b] != 0;
+    /// <summary>The words of a text: letters, digits, and every byte of a character beyond ASCII.</summary>
+    public static Pieces Words(ReadOnlySpan<byte> text) => new(text, WordByte);
+
+    /// <summary>The runs of a text, which is what random ids are made of: word bytes, <c>-</c> and <c>_</c>.</summary>
+    public static Pieces Runs(ReadOnlySpan<byte> text) => new(text, RunByte);
 
     /// <summary>Place of the trigram at <paramref name="at"/> in a trigram set.</summary>
     public static int Trigram(ReadOnlySpan<byte> word, int at) =>
@@ -94,7 +94,30 @@ static class IndexText
     {
         var kinds = new byte[256];
         for (var b = 0; b < 256; b++)
-            kinds[b] = b >= 0x80 || char.IsAsciiLetterOrDigit((char)b) ? (byte)2 : b is '-' or '_' ? (byte)1 : (byte)0;
+            kinds[b] = b >= 0x80 || char.IsAsciiLetterOrDigit((char)b) ? WordByte : b is '-' or '_' ? RunByte : (byte)0;
         return kinds;
+    }
+
+    /// <summary>Enumerates the longest pieces of a text in which every byte is of a kind or a narrower one.</summary>
+    public ref struct Pieces(ReadOnlySpan<byte> text, byte kindMin)
+    {
+        readonly ReadOnlySpan<byte> _text = text;
+        int _start;
+        int _end;
+
+        /// <summary>Where the piece stands in the text.</summary>
+        public readonly Range Current => _start.._end;
+
+        public readonly Pieces GetEnumerator() => this;
+
+        public bool MoveNext()
+        {
+            var at = _end;
+            while (at < _text.Length && Kinds[_text[at]] < kindMin) at++;
+            _start = at;
+            while (at < _text.Length && Kinds[_text[at]] >= kindMin) at++;
+            _end = at;
+            return _start < _end;
+        }
     }
 }

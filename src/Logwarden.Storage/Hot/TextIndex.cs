@@ -69,16 +69,9 @@ sealed class TextIndex
     public BitArray Candidates(ReadOnlySpan<byte> literal)
     {
         var candidates = new BitArray(_groups.Length, defaultValue: true);
-        for (var at = 0; at < literal.Length;)
+        foreach (var run in IndexText.Runs(literal))
         {
-            if (!IndexText.IsRun(literal[at]))
-            {
-                at++;
-                continue;
-            }
-            var start = at;
-            while (at < literal.Length && IndexText.IsRun(literal[at])) at++;
-            Run(literal[start..at], start == 0, at == literal.Length, candidates);
+            Run(literal[run], run.Start.Value == 0, run.End.Value == literal.Length, candidates);
         }
         return candidates;
     }
@@ -99,17 +92,10 @@ sealed class TextIndex
     void Run(ReadOnlySpan<byte> run, bool isStart, bool isEnd, BitArray candidates)
     {
         BitArray? known = null;
-        for (var at = 0; at < run.Length;)
+        foreach (var place in IndexText.Words(run))
         {
-            if (!IndexText.IsWord(run[at]))
-            {
-                at++;
-                continue;
-            }
-            var start = at;
-            while (at < run.Length && IndexText.IsWord(run[at])) at++;
-            var word = run[start..at];
-            var found = Dictionary(word, isStart && start == 0, isEnd && at == run.Length);
+            var word = run[place];
+            var found = Dictionary(word, isStart && place.Start.Value == 0, isEnd && place.End.Value == run.Length);
             known = known is null ? new(found) : known.And(found);
             AddRare(word, found);
             candidates.And(found);

@@ -178,17 +178,7 @@ public sealed class TextIndexBuilder
 
     void AddText(ReadOnlySpan<byte> text)
     {
-        for (var at = 0; at < text.Length;)
-        {
-            if (!IndexText.IsRun(text[at]))
-            {
-                at++;
-                continue;
-            }
-            var start = at;
-            while (at < text.Length && IndexText.IsRun(text[at])) at++;
-            AddRun(text[start..at]);
-        }
+        foreach (var run in IndexText.Runs(text)) AddRun(text[run]);
     }
 
     int Fold(ReadOnlySpan<byte> value)
@@ -213,17 +203,7 @@ public sealed class TextIndexBuilder
 
     void AddRun(ReadOnlySpan<byte> run)
     {
-        for (var at = 0; at < run.Length;)
-        {
-            if (!IndexText.IsWord(run[at]))
-            {
-                at++;
-                continue;
-            }
-            var start = at;
-            while (at < run.Length && IndexText.IsWord(run[at])) at++;
-            AddWord(run[start..at]);
-        }
+        foreach (var word in IndexText.Words(run)) AddWord(run[word]);
         if (run.Length < IndexText.RunBytesMin || !_runs.Add(XxHash3.HashToUInt64(run, _seed))) return;
         _runBytes.Write(run);
         _runEnds.Add(_runBytes.WrittenCount);
@@ -289,16 +269,9 @@ public sealed class TextIndexBuilder
 
     bool HasRareWord(ReadOnlySpan<byte> run)
     {
-        for (var at = 0; at < run.Length;)
+        foreach (var word in IndexText.Words(run))
         {
-            if (!IndexText.IsWord(run[at]))
-            {
-                at++;
-                continue;
-            }
-            var start = at;
-            while (at < run.Length && IndexText.IsWord(run[at])) at++;
-            if (!_words.ContainsKey(XxHash3.HashToUInt64(run[start..at], _seed))) return true;
+            if (!_words.ContainsKey(XxHash3.HashToUInt64(run[word], _seed))) return true;
         }
         return false;
     }
