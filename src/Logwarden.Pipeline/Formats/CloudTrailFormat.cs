@@ -68,12 +68,7 @@ public sealed class CloudTrailFormat : IFormat
         if (output.Index.Read(record) is { } refused) return refused;
         var view = new JsonView(output.Index, record);
         Span<int> rows = stackalloc int[(int)Field.Count];
-        rows.Fill(-1);
-        for (var row = view.First(0); row >= 0; row = view.After(row, 0))
-        {
-            var field = Names.Find(view.Name(row));
-            if (field >= 0 && view.Kind(row) != JsonKind.Null) rows[field] = row;
-        }
+        Names.Find(view, rows);
         if (Check(view, rows) is { } wrong) return wrong;
         var facts = new Facts(view, rows);
         if (TimeText.TryRead(view.Text(rows[(int)Field.EventTime]), out var micros)) output.TimeMicros = micros;

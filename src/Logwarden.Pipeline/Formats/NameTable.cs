@@ -1,4 +1,5 @@
 using System.Text;
+using Logwarden.Events;
 
 namespace Logwarden.Formats;
 
@@ -39,6 +40,17 @@ sealed class NameTable
 
     /// <summary>Is it one of them?</summary>
     public bool Has(ReadOnlySpan<byte> name) => Find(name) >= 0;
+
+    /// <summary>Finds the members of a record that have these names: the row of each by its number, −1 where it is absent or null.</summary>
+    public void Find(scoped in JsonView record, Span<int> rows)
+    {
+        rows.Fill(-1);
+        for (var row = record.First(0); row >= 0; row = record.After(row, 0))
+        {
+            var number = Find(record.Name(row));
+            if (number >= 0 && record.Kind(row) != JsonKind.Null) rows[number] = row;
+        }
+    }
 
     int Slot(ReadOnlySpan<byte> name) => name.IsEmpty ? 0
         : (name.Length * 29 + name[0] * 7 + name[^1] * 13 + name[name.Length / 2] * 17 + name[name.Length / 3] * 31) & (_names.Length - 1);
