@@ -107,7 +107,7 @@ public static class EventJson
         const long Max = 253_402_300_799_999_999;
         const long Min = -62_135_596_800_000_000;
         if (micros is < Min or > Max) return micros.ToString(CultureInfo.InvariantCulture);
-        return DateTime.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond).ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
+        return UnixMicros.ToInstant(micros).ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
     }
 
     /// <summary>Clause ids of the bits of <see cref="LogKinds"/>, in order of bit.</summary>

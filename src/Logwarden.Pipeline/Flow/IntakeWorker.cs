@@ -63,8 +63,7 @@ public sealed class IntakeWorker
             AddRefused(unframed, record, name, batch);
             return;
         }
-        var now = NowMicros();
-        _event.Clear();
+        var now = UnixMicros.Now(_time);
         var error = _route.Format.Normalize(record.Bytes, new FormatContext(_route.Source, _route.Fields, now), _event);
         if (error is { } refused)
         {
@@ -104,7 +103,7 @@ public sealed class IntakeWorker
         LastRefusal = error;
         _event.Id.ResetWrittenCount();
         var key = Make(record, name);
-        var stored = _quarantine.Write(error, record, name, NowMicros());
+        var stored = _quarantine.Write(error, record, name, UnixMicros.Now(_time));
         stored.Id = _event.Id.WrittenSpan;
         Append(stored, key, error.Code, batch);
     }
@@ -161,6 +160,4 @@ public sealed class IntakeWorker
         Utf8Formatter.TryFormat(_event.SqlLiteralsRedacted, to, out var written);
         _counts.Advance(written);
     }
-
-    long NowMicros() => (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 }

@@ -13,12 +13,10 @@ namespace Logwarden.Flow;
 /// </summary>
 sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
 {
-    /// <summary>Class of such events.</summary>
-    public static ReadOnlySpan<byte> Class => "quarantine"u8;
-
     const int ScannedBytesMax = 256 * 1024;
     const int ExcerptBytesMax = 1024;
 
+    static readonly byte[] Class = Encoding.UTF8.GetBytes(EventClasses.Quarantine);
     static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
     static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -37,7 +35,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
         {
             json.WriteStartObject();
             json.WriteNumber("activity_id"u8, 99);
-            json.WriteString("activity_name"u8, "quarantine"u8);
+            json.WriteString("activity_name"u8, Class);
             json.WriteNumber("category_uid"u8, 0);
             json.WriteNumber("class_uid"u8, 0);
             json.WriteNumber("type_uid"u8, 99);

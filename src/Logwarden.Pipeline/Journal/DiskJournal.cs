@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Logwarden.Events;
 using Microsoft.Win32.SafeHandles;
 
 namespace Logwarden.Journal;
@@ -346,7 +347,7 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     {
         // A file is named by its first offset, so that one without entries can't be followed by another.
         if (_fileBytes >= Math.Min(_options.FileBytesMax, _options.BytesMax / 8) && _files[^1].First < _durableEnd) Create(_durableEnd);
-        var bytes = _group.Close(_salt, _nextCommit, JournalRecovery.Micros(_time));
+        var bytes = _group.Close(_salt, _nextCommit, UnixMicros.Now(_time));
         _options.Step(DiskStep.WriteGroup, done: false);
         RandomAccess.Write(_file!, bytes, _fileBytes);
         _options.Step(DiskStep.WriteGroup, done: true);
@@ -370,7 +371,7 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     {
         var path = Path.Combine(Path.GetFullPath(_options.JournalDirectory), JournalFormat.FileName(first));
         var salt = RandomNumber();
-        var header = JournalFormat.Header(new(first, _nextCommit, salt, JournalRecovery.Micros(_time), _totals, 0));
+        var header = JournalFormat.Header(new(first, _nextCommit, salt, UnixMicros.Now(_time), _totals, 0));
         _options.Step(DiskStep.CreateFile, done: false);
         var previous = _file;
         _file = DurableFile.CreateNew(path, header);

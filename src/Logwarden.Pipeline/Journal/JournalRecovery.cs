@@ -38,9 +38,6 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
         return Settle(newest.Path, bytes, scan);
     }
 
-    /// <summary>Unix microseconds.</summary>
-    public static long Micros(TimeProvider time) => (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
-
     /// <summary>A reader acknowledges only durable events: a cursor behind the end means that events are lost.</summary>
     static void Require(JournalOptions options, IReadOnlyDictionary<string, long> cursors, long end, string path)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Logwarden.Events;
 
 namespace Logwarden.Match;
 
@@ -20,23 +21,21 @@ static class TimeLiteral
         (first, last) = (0, 0);
         if (DateTimeOffset.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, Utc, out var day))
         {
-            first = Micros(day);
+            first = UnixMicros.Of(day);
             last = first + MicrosPerDay - 1;
             return true;
         }
         if (!DateTimeOffset.TryParseExact(text, Formats, CultureInfo.InvariantCulture, Utc, out var instant)) return false;
-        first = last = Micros(instant);
+        first = last = UnixMicros.Of(instant);
         return true;
     }
 
     /// <summary>RFC 3339 with no more digits than needed.</summary>
     internal static string Print(long micros)
     {
-        var time = DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond);
+        var time = UnixMicros.ToInstant(micros);
         return time.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'", CultureInfo.InvariantCulture);
     }
-
-    static long Micros(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 }
 
 /// <summary>Numbers by the grammar of JSON, so that a text is a number here exactly when it is one in JSON.</summary>

@@ -8,7 +8,7 @@ namespace Logwarden.Policy;
 public sealed record PolicySnapshot
 {
     /// <summary>Classes that every policy has.</summary>
-    public static IReadOnlyList<string> ClassNames { get; } = ["security-audit", "application", "database", "infrastructure", "quarantine"];
+    public static IReadOnlyList<string> ClassNames { get; } = ["security-audit", "application", "database", "infrastructure", EventClasses.Quarantine];
 
     /// <summary>The policy that is shipped: <c>policy/policy.yaml</c>. Its rule ids are not checked against a scanner.</summary>
     public static PolicySnapshot Default { get; } = ShippedPolicy.Read();

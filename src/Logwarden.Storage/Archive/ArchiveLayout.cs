@@ -24,9 +24,6 @@ public static class ArchiveLayout
     const string NoteSuffix = ".note";
     const int Digits = 20;
 
-    /// <summary>The class of records that could not be taken in.</summary>
-    public const string QuarantineClass = "quarantine";
-
     /// <summary><c>seals/NUMBER.note</c>.</summary>
     public static string Seal(long number) => string.Create(CultureInfo.InvariantCulture, $"{Seals}{number:D20}{NoteSuffix}");
 

@@ -111,8 +111,8 @@ sealed class SegmentCutter(
     internal static DateTimeOffset TimeOf(long timeMicros) =>
         timeMicros < EarliestMicros ? DateTimeOffset.MinValue
         : timeMicros > LatestMicros ? DateTimeOffset.MaxValue
-        : DateTimeOffset.UnixEpoch.AddTicks(timeMicros * TimeSpan.TicksPerMicrosecond);
+        : UnixMicros.ToInstant(timeMicros);
 
-    static readonly long EarliestMicros = (DateTimeOffset.MinValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
-    static readonly long LatestMicros = (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    static readonly long EarliestMicros = UnixMicros.Of(DateTimeOffset.MinValue);
+    static readonly long LatestMicros = UnixMicros.Of(DateTimeOffset.MaxValue);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Logwarden.Events;
 
 namespace Logwarden.Query;
 
@@ -53,7 +54,7 @@ static class Aggregates
             return true;
         });
         var bars = new HistogramBucket[buckets];
-        for (var i = 0; i < buckets; i++) bars[i] = new(Instant(first + i * width), Instant(first + (i + 1) * width), counts[i]);
+        for (var i = 0; i < buckets; i++) bars[i] = new(UnixMicros.ToInstant(first + i * width), UnixMicros.ToInstant(first + (i + 1) * width), counts[i]);
         return new(bars, run.Elapsed);
     }
 
@@ -109,6 +110,4 @@ static class Aggregates
 
     static string From(QueryRun run, SearchPlan plan, IEnumerable<SearchPlan.Candidate> units) =>
         $"FROM ({EventsSql.Rows(plan.Slices(units), run.Snapshot.Tail, quarantined: true)}) WHERE {plan.Condition}";
-
-    static DateTimeOffset Instant(long micros) => DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Logwarden.Events;
 using Logwarden.Hot;
 using Logwarden.Segments;
 
@@ -38,7 +39,7 @@ static class EventsSql
             sql.Append(" WHERE leaf IN (").AppendJoin(", ", single.Select(part => part.run.First.ToString(CultureInfo.InvariantCulture))).Append(')');
         }
         if (tail is not null) Part(sql, tail, isTail: true);
-        if (tail is not null && !quarantined) sql.Append(" WHERE \"class\" <> 'quarantine'");
+        if (tail is not null && !quarantined) sql.Append(" WHERE \"class\" <> '" + EventClasses.Quarantine + "'");
         if (sql.Length == 0) return Nothing();
         return sql.ToString();
     }

@@ -104,7 +104,7 @@ public sealed record EventRow
     public required string Event { get; init; }
 
     /// <summary><see cref="TimeMicros"/> as an instant.</summary>
-    public DateTimeOffset Time => DateTimeOffset.UnixEpoch.AddTicks(TimeMicros * TimeSpan.TicksPerMicrosecond);
+    public DateTimeOffset Time => UnixMicros.ToInstant(TimeMicros);
 }
 
 /// <summary>Events per stretch of time.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Logwarden.Events;
 using Logwarden.Hot;
 using Logwarden.Match;
 
@@ -49,11 +50,8 @@ sealed class SearchPlan
         public HotRowGroup Group => Segment.RowGroups[Index];
     }
 
-    /// <summary>Class of what could not be taken in: only who asks for it by name is shown it.</summary>
-    const string Quarantine = "quarantine";
-
     /// <summary>Whether a segment holds what could not be taken in.</summary>
-    public static bool IsQuarantine(HotSegment segment) => string.Equals(segment.Class, Quarantine, StringComparison.Ordinal);
+    public static bool IsQuarantine(HotSegment segment) => string.Equals(segment.Class, EventClasses.Quarantine, StringComparison.Ordinal);
 
     /// <summary>Plans a scope.</summary>
     /// <exception cref="QueryRefusedException">The filter has an error.</exception>
@@ -67,7 +65,7 @@ sealed class SearchPlan
         if (scope.To is not null) sql.Append(CultureInfo.InvariantCulture, $"time < make_timestamptz({max}::BIGINT) AND ");
         var parameters = new List<object>();
         if (scope.Class is not null) Equal("class", scope.Class);
-        else sql.Append("\"class\" <> 'quarantine' AND ");
+        else sql.Append("\"class\" <> '" + EventClasses.Quarantine + "' AND ");
         if (scope.Source is not null) Equal("source", scope.Source);
         var (condition, values) = SqlWriter.Write(parsed.Predicate!);
         sql.Append('(').Append(condition).Append(')');
@@ -112,7 +110,7 @@ sealed class SearchPlan
     }
 
     internal static long Micros(DateTimeOffset? time, long otherwise) =>
-        time is { } instant ? (instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : otherwise;
+        time is { } instant ? UnixMicros.Of(instant) : otherwise;
 
     static bool UsesJson(Predicate predicate) => predicate switch
     {

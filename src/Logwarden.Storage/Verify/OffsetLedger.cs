@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text;
 using Logwarden.Archive;
+using Logwarden.Events;
 
 namespace Logwarden.Verify;
 
@@ -92,7 +93,7 @@ sealed class OffsetLedger(VerifyState state)
 
     void Count(SealedSegment segment, ReadOnlySpan<byte> source)
     {
-        var isQuarantine = string.Equals(segment.Class, ArchiveLayout.QuarantineClass, StringComparison.Ordinal);
+        var isQuarantine = string.Equals(segment.Class, EventClasses.Quarantine, StringComparison.Ordinal);
         foreach (var (id, known) in _sources)
         {
             if (!source.SequenceEqual(id)) continue;
