@@ -9,14 +9,11 @@ static class Program
     static async Task<int> Main(string[] args)
     {
         var parsed = Root().Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is null or { } and not System.CommandLine.Help.HelpAction)
+        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
             foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"error: {error.Message}");
-            if (parsed.Errors.Count > 0)
-            {
-                await Console.Error.WriteLineAsync($"Run `logwarden {Verb(parsed)}--help` for what it takes.");
-                return Cli.Usage;
-            }
+            await Console.Error.WriteLineAsync($"Run `logwarden {Verb(parsed)}--help` for what it takes.");
+            return Cli.Usage;
         }
         try
         {

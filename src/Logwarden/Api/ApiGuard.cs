@@ -15,8 +15,7 @@ sealed class ApiGuard(ApiTokens tokens) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var header = http.Request.Headers.Authorization.ToString();
-        var actor = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? tokens.Holder(header[7..].Trim())
+        var actor = BearerToken.Of(http.Request) is { } token ? tokens.Holder(token)
             : tokens.All.Count == 0 && http.Connection.RemoteIpAddress is { } ip && IPAddress.IsLoopback(ip) ? "loopback"
             : null;
         if (actor is null)

@@ -26,7 +26,7 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
 
     async Task TakeAsync(HttpContext http)
     {
-        if (installation.Sources.FindByToken(Bearer(http.Request)) is not { } source)
+        if (installation.Sources.FindByToken(BearerToken.Of(http.Request) ?? "") is not { } source)
         {
             await AnswerAsync(http, StatusCodes.Status403Forbidden, "Unauthorized");
             return;
@@ -130,12 +130,6 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         }
         raw.Clear();
         return null;
-    }
-
-    static string Bearer(HttpRequest request)
-    {
-        var header = request.Headers.Authorization.ToString();
-        return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : "";
     }
 
     static async Task AnswerAsync(HttpContext http, int status, string text)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Logwarden.Formats;
+using Logwarden.Hosting;
 
 namespace Logwarden.Commands;
 
@@ -37,6 +38,14 @@ static class Cli
     public static Option<FileInfo?> Policy() => new("--policy")
     {
         Description = "Policy file. Default DATA/policy.yaml, and where there is none the policy that is shipped.",
+    };
+
+    /// <summary>The installation that the three options name.</summary>
+    public static InstallationOptions Installation(ParseResult parsed, Option<DirectoryInfo> data, Option<string?> archive, Option<FileInfo?> policy) => new()
+    {
+        Data = parsed.GetRequiredValue(data).FullName,
+        Archive = parsed.GetValue(archive),
+        Policy = parsed.GetValue(policy)?.FullName,
     };
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of a table." };

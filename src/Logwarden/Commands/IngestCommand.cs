@@ -29,12 +29,7 @@ static class IngestCommand
             {
                 if (!string.Equals(file, "-", StringComparison.Ordinal) && !File.Exists(file)) throw new CommandException($"there is no file {file}; nothing was taken in");
             }
-            var options = new InstallationOptions
-            {
-                Data = parsed.GetRequiredValue(data).FullName,
-                Archive = parsed.GetValue(archive),
-                Policy = parsed.GetValue(policy)?.FullName,
-            };
+            var options = Cli.Installation(parsed, data, archive, policy);
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
             var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields)));
             return await RunAsync(installation, entry, parsed.GetRequiredValue(files), parsed.GetValue(json), cancel);

@@ -23,12 +23,7 @@ static class ServeCommand
         var command = new Command("serve", "Listens for events, keeps and seals them, and answers queries.") { listen, age, data, archive, policy };
         command.SetAction(async (parsed, cancel) =>
         {
-            var options = new InstallationOptions
-            {
-                Data = parsed.GetRequiredValue(data).FullName,
-                Archive = parsed.GetValue(archive),
-                Policy = parsed.GetValue(policy)?.FullName,
-            };
+            var options = Cli.Installation(parsed, data, archive, policy);
             if (!IPEndPoint.TryParse(parsed.GetRequiredValue(listen), out var endpoint) || endpoint.Port == 0)
             {
                 throw new CommandException($"--listen {parsed.GetValue(listen)}: expected ADDRESS:PORT, such as 127.0.0.1:8470 or [::1]:8470");

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Journal;
@@ -8,7 +6,7 @@ namespace Logwarden.Hosting;
 
 /// <summary>A token of a person or program that may query.</summary>
 /// <param name="Name">Who holds it; it is what the access log shows.</param>
-/// <param name="Hash">SHA-256 of the token, hex. Tokens are 256 random bits, so a plain hash is enough.</param>
+/// <param name="Hash"><see cref="BearerToken.Hash"/> of the token.</param>
 /// <param name="Created">When it was made.</param>
 sealed record ApiToken(string Name, string Hash, DateTimeOffset Created);
 
@@ -42,8 +40,8 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
     /// <returns>The token: the only time that it can be read.</returns>
     public string Add(string name)
     {
-        var token = "lwa_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-        Save([.. All, new(name, Hash(token), time.GetUtcNow())]);
+        var token = BearerToken.New("lwa_");
+        Save([.. All, new(name, BearerToken.Hash(token), time.GetUtcNow())]);
         return token;
     }
 
@@ -60,11 +58,11 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
     /// <summary>The holder of a token, or null. Compares every hash in constant time.</summary>
     public string? Holder(string token)
     {
-        var hash = Encoding.ASCII.GetBytes(Hash(token));
+        var hash = BearerToken.Hash(token);
         string? found = null;
         foreach (var known in All)
         {
-            if (CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(known.Hash), hash)) found = known.Name;
+            if (BearerToken.IsSame(known.Hash, hash)) found = known.Name;
         }
         return found;
     }
@@ -74,8 +72,6 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(tokens, TokenJson.Default.IReadOnlyListApiToken));
     }
-
-    static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }
 
 [JsonSerializable(typeof(IReadOnlyList<ApiToken>))]

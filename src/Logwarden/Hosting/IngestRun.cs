@@ -25,8 +25,11 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     const int ChunkRecordsMax = 1000;
     const int ChunksWaiting = 4;
 
+    static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
+    static readonly int Chunks = ChunksWaiting + Workers + 1;
+
     readonly Channel<Chunk> _full = Channel.CreateBounded<Chunk>(ChunksWaiting);
-    readonly Channel<Chunk> _empty = Channel.CreateUnbounded<Chunk>();
+    readonly Channel<Chunk> _empty = Channel.CreateBounded<Chunk>(Chunks);
     long _records;
     long _stored;
     long _duplicates;
@@ -38,12 +41,11 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     /// <exception cref="IOException">The journal or a file failed.</exception>
     public async Task<IngestResult> RunAsync(IReadOnlyList<string> files, CancellationToken cancel)
     {
-        var workers = Math.Max(1, Environment.ProcessorCount);
-        for (var i = 0; i < ChunksWaiting + workers + 1; i++) _empty.Writer.TryWrite(new Chunk());
+        for (var i = 0; i < Chunks; i++) _empty.Writer.TryWrite(new Chunk());
 #pragma warning disable CA2025 // every task is awaited below, before it is disposed of
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var reading = Task.Factory.StartNew(() => ReadAsync(files, failed.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
-        var working = Enumerable.Range(0, workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
+        var working = Enumerable.Range(0, Workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
         await Task.WhenAll([reading, .. working]);
 #pragma warning restore CA2025
         return new(_records, _stored, _duplicates, _quarantined, _bytes);

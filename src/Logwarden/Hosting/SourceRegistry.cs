@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Commands;
@@ -19,7 +17,7 @@ sealed record SourceEntry
     /// <summary>Where the fields of a <c>json</c> source stand: our name → dotted path.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>SHA-256 of each token that may send as this source, hex. Tokens are 256 random bits, so a plain hash is enough.</summary>
+    /// <summary><see cref="BearerToken.Hash"/> of each token that may send as this source.</summary>
     public IReadOnlyList<string> TokenHashes { get; init; } = [];
 
     /// <summary>When it was registered.</summary>
@@ -89,13 +87,13 @@ sealed class SourceRegistry
     /// <summary>The source that a token belongs to, or null. Compares every hash in constant time.</summary>
     public SourceEntry? FindByToken(string token)
     {
-        var hash = Hash(token);
+        var hash = BearerToken.Hash(token);
         SourceEntry? found = null;
         foreach (var source in All)
         {
             foreach (var known in source.TokenHashes)
             {
-                if (CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(known), hash)) found = source;
+                if (BearerToken.IsSame(known, hash)) found = source;
             }
         }
         return found;
@@ -138,8 +136,8 @@ sealed class SourceRegistry
         lock (_gate)
         {
             var source = Find(id) ?? throw new CommandException($"there is no source '{id}'; `logwarden source list` shows those there are");
-            var token = "lws_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-            var changed = source with { TokenHashes = [.. source.TokenHashes, Encoding.ASCII.GetString(Hash(token))] };
+            var token = BearerToken.New("lws_");
+            var changed = source with { TokenHashes = [.. source.TokenHashes, BearerToken.Hash(token)] };
             Save([.. All.Where(other => !ReferenceEquals(other, source)), changed]);
             return token;
         }
@@ -153,8 +151,6 @@ sealed class SourceRegistry
         _sources = sorted;
         _written = File.GetLastWriteTimeUtc(_path);
     }
-
-    static byte[] Hash(string token) => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token))));
 
     static bool IsId(string id) => id.Length is >= 1 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }
