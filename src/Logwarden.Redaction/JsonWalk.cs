@@ -1,3 +1,7 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Logwarden.Redaction.Rules;
 
 namespace Logwarden.Redaction;
@@ -41,10 +45,13 @@ ref struct JsonWalk
     readonly ReadOnlySpan<byte> _json;
     ReadOnlySpan<ProtectedSpan> _actors;
     KeyKind _pair;
-    int _listUntil;
+    FieldKind _kind;
     FieldKind _listKind;
-    int _lastKey;
-    int _lastKeyLength;
+    int _listUntil;
+    int _skip;
+    int _valueQuote;
+    int _key;
+    int _keyLength;
 
     public JsonWalk(Redactor redactor, RedactionScratch scratch, ReadOnlySpan<byte> json, ReadOnlySpan<ProtectedSpan> actors)
     {
@@ -52,25 +59,61 @@ ref struct JsonWalk
         _scratch = scratch;
         _json = json;
         _actors = actors;
+        _valueQuote = -1;
     }
 
+    /// <summary>Cuts the document into its strings: 32 bytes at a time become a mask of quotes and backslashes, and only those are looked at.</summary>
     public void Run()
     {
-        var p = 0;
-        while (p < _json.Length)
+        var n = _json.Length;
+        ref var at = ref MemoryMarshal.GetReference(_json);
+        Span<byte> tail = stackalloc byte[Vector256<byte>.Count];
+        var start = -1;
+        var escaped = false;
+        var hasStrings = false;
+        for (var i = 0; i < n; i += Vector256<byte>.Count)
         {
-            var quote = _json[p..].IndexOf((byte)'"');
-            if (quote < 0) break;
-            var start = p + quote + 1;
-            var end = StringEnd(start, out var escaped);
-            p = end + 1;
-            var next = SkipSpace(p);
-            if (next < _json.Length && _json[next] == ':') p = OnField(start, end, SkipSpace(next + 1));
-            else OnString(start, end, escaped, start < _listUntil ? _listKind : FieldKind.None);
+            uint mask;
+            if (i + Vector256<byte>.Count <= n)
+            {
+                mask = Marks(Vector256.LoadUnsafe(ref at, (nuint)i));
+            }
+            else
+            {
+                tail.Clear();
+                _json[i..].CopyTo(tail);
+                mask = Marks(Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(tail)));
+            }
+            for (; mask != 0; mask &= mask - 1)
+            {
+                var p = i + BitOperations.TrailingZeroCount(mask);
+                if (p < _skip) continue;
+                if (_json[p] == '\\')
+                {
+                    _skip = p + 2;
+                    escaped = true;
+                }
+                else if (start < 0)
+                {
+                    start = p + 1;
+                    escaped = false;
+                }
+                else
+                {
+                    OnQuoted(start, p, escaped);
+                    hasStrings = true;
+                    start = -1;
+                }
+            }
         }
+        if (start >= 0) OnQuoted(start, n, escaped);
         // A document that is one bare number.
-        if (_json.Length is >= 12 and < 24 && p == 0) OnBare(0, FieldKind.None);
+        else if (!hasStrings && n is >= 12 and < 24) OnBare(0, FieldKind.None);
     }
+
+    /// <summary>One bit per byte: a quote or a backslash.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static uint Marks(Vector256<byte> v) => (Vector256.Equals(v, Vector256.Create((byte)'"')) | Vector256.Equals(v, Vector256.Create((byte)'\\'))).ExtractMostSignificantBits();
 
     readonly int SkipSpace(int p)
     {
@@ -78,9 +121,8 @@ ref struct JsonWalk
         return p;
     }
 
-    readonly int StringEnd(int start, out bool escaped)
+    readonly int StringEnd(int start)
     {
-        escaped = false;
         var p = start;
         while (true)
         {
@@ -88,14 +130,30 @@ ref struct JsonWalk
             if (at < 0) return _json.Length;
             p += at;
             if (_json[p] == '"') return p;
-            escaped = true;
             p += 2;
             if (p > _json.Length) return _json.Length;
         }
     }
 
-    /// <summary>A field whose name is at start..end and whose value starts at <paramref name="value"/>; returns where to go on.</summary>
-    int OnField(int start, int end, int value)
+    /// <summary>A string, which is the value of the last name, a name, or an element of an array.</summary>
+    void OnQuoted(int start, int end, bool escaped)
+    {
+        if (start - 1 == _valueQuote)
+        {
+            var name = _json.Slice(_key, _keyLength);
+            if (name.Length <= 2 && Scanner.IsPrivateMember(name, _json[start..end], Scanner.Around(_json, _key, _valueQuote)))
+                Add(RedactionRules.PrivateKey, start, end, bare: false);
+            else
+                OnString(start, end, escaped, _kind);
+            return;
+        }
+        var next = SkipSpace(end + 1);
+        if (next < _json.Length && _json[next] == ':') OnName(start, end, SkipSpace(next + 1));
+        else OnString(start, end, escaped, start < _listUntil ? _listKind : FieldKind.None);
+    }
+
+    /// <summary>A field whose name is at start..end and whose value starts at <paramref name="value"/>.</summary>
+    void OnName(int start, int end, int value)
     {
         var name = _json[start..end];
         var hash = KeyedHash.Of(name, 1);
@@ -104,22 +162,21 @@ ref struct JsonWalk
             kind = _redactor.ReadField(name);
             _scratch.Keys.Put(hash, kind);
         }
-        if ((kind & FieldKind.PathEnd) != FieldKind.None && _redactor.IsPayloadPath(_json.Slice(_lastKey, _lastKeyLength), name)) kind |= FieldKind.Payload;
-        _lastKey = start;
-        _lastKeyLength = end - start;
-        if (value >= _json.Length) return value;
+        if ((kind & FieldKind.PathEnd) != FieldKind.None && _redactor.IsPayloadPath(_json.Slice(_key, _keyLength), name)) kind |= FieldKind.Payload;
+        _key = start;
+        _keyLength = end - start;
+        if (value >= _json.Length) return;
         var first = _json[value];
-        if ((kind & FieldKind.Payload) != FieldKind.None) return OnPayload(value);
-        if (first == '"')
+        if ((kind & FieldKind.Payload) != FieldKind.None)
         {
-            var stringEnd = StringEnd(value + 1, out var escaped);
-            if (name.Length <= 2 && Scanner.IsPrivateMember(name, _json[(value + 1)..Math.Min(stringEnd, _json.Length)], Scanner.Around(_json, start, value)))
-                Add(RedactionRules.PrivateKey, value + 1, stringEnd, bare: false);
-            else
-                OnString(value + 1, stringEnd, escaped, kind);
-            return stringEnd + 1;
+            _skip = OnPayload(value);
         }
-        if (first is (byte)'[' && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)
+        else if (first == '"')
+        {
+            _valueQuote = value;
+            _kind = kind;
+        }
+        else if (first is (byte)'[' && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)
         {
             _listUntil = ValueEnd(value);
             _listKind = kind;
@@ -128,7 +185,6 @@ ref struct JsonWalk
         {
             OnBare(value, kind);
         }
-        return value;
     }
 
     int OnPayload(int value)
@@ -149,7 +205,7 @@ ref struct JsonWalk
             switch (_json[p])
             {
                 case (byte)'"':
-                    p = StringEnd(p + 1, out _);
+                    p = StringEnd(p + 1);
                     if (depth == 0) return Math.Min(p + 1, _json.Length);
                     break;
                 case (byte)'{' or (byte)'[':
@@ -241,10 +297,12 @@ ref struct JsonWalk
         while (!_actors.IsEmpty && _actors[0].Start + _actors[0].Length <= start && _actors[0].Start < start) _actors = _actors[1..];
         foreach (var actor in _actors)
         {
-            if (actor.Start < end && actor.Start + actor.Length > start) isActor = true;
-            if (isActor || actor.Start >= end && _actors.Length > 8) break;
+            if (actor.Start >= end) break;
+            if (actor.Start + actor.Length <= start) continue;
+            isActor = true;
+            return _redactor.ActorPersonal;
         }
-        return isActor ? _redactor.ActorPersonal : Personal.ByRule;
+        return Personal.ByRule;
     }
 
     readonly void ScanEscaped(int start, int end, Personal personal, bool identifier)

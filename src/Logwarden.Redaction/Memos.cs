@@ -48,12 +48,15 @@ static class KeyedHash
     }
 }
 
-/// <summary>What was found out about recently seen names of JSON fields.</summary>
+/// <summary>
+/// What was found out about recently seen names of JSON fields. Two places for each hash, the older one is given up: with one, names that
+/// are used all the time would drive each other out.
+/// </summary>
 sealed class KeyMemo
 {
-    const int Size = 1024;
-    readonly ulong[] _hashes = new ulong[Size];
-    readonly FieldKind[] _kinds = new FieldKind[Size];
+    const int Sets = 2048;
+    readonly ulong[] _hashes = new ulong[Sets * 2];
+    readonly FieldKind[] _kinds = new FieldKind[Sets * 2];
     object? _owner;
 
     /// <summary>Forgets everything when another redactor begins to use the scratch.</summary>
@@ -64,18 +67,20 @@ sealed class KeyMemo
         Array.Clear(_hashes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGet(ulong hash, out FieldKind kind)
     {
-        var slot = (int)(hash & (Size - 1));
+        var first = (int)(hash & (Sets - 1)) * 2;
+        var slot = _hashes[first] == hash ? first : first + 1;
         kind = _kinds[slot];
         return _hashes[slot] == hash;
     }
 
     public void Put(ulong hash, FieldKind kind)
     {
-        var slot = (int)(hash & (Size - 1));
-        _hashes[slot] = hash;
-        _kinds[slot] = kind;
+        var first = (int)(hash & (Sets - 1)) * 2;
+        (_hashes[first + 1], _kinds[first + 1]) = (_hashes[first], _kinds[first]);
+        (_hashes[first], _kinds[first]) = (hash, kind);
     }
 }
 
@@ -85,8 +90,8 @@ sealed class KeyMemo
 /// </summary>
 sealed class ValueMemo
 {
-    const int Size = 8192;
-    readonly ulong[] _hashes = new ulong[Size];
+    const int Sets = 8192;
+    readonly ulong[] _hashes = new ulong[Sets * 2];
     object? _owner;
 
     public void Belong(object owner)
@@ -97,7 +102,21 @@ sealed class ValueMemo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsClean(ulong hash) => _hashes[(int)(hash & (Size - 1))] == hash;
+    public bool IsClean(ulong hash)
+    {
+        var first = (int)(hash & (Sets - 1)) * 2;
+        if (_hashes[first] == hash) return true;
+        if (_hashes[first + 1] != hash) return false;
+        // In front again: what comes once only drives out what came once only.
+        (_hashes[first + 1], _hashes[first]) = (_hashes[first], hash);
+        return true;
+    }
 
-    public void Clean(ulong hash) => _hashes[(int)(hash & (Size - 1))] = hash;
+    public void Clean(ulong hash)
+    {
+        var second = (int)(hash & (Sets - 1)) * 2 + 1;
+        // A new value takes the second place and moves up when it comes again.
+        if (_hashes[second - 1] == 0) second--;
+        _hashes[second] = hash;
+    }
 }

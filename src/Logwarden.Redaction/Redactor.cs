@@ -15,10 +15,8 @@ public sealed class Redactor
     readonly RedactionAction[] _actions;
     readonly bool[] _personal;
     readonly byte[] _pseudonymKey;
-    readonly HashSet<string> _payload;
     readonly HashSet<string> _payloadEnds;
-    readonly HashSet<string> _sensitive;
-    readonly HashSet<string> _actorFields;
+    readonly Dictionary<string, FieldKind> _fields;
 
     Redactor(RedactionOptions options)
     {
@@ -36,10 +34,8 @@ public sealed class Redactor
             ActorTreatment.Pseudonym => Personal.Pseudonym,
             _ => Personal.ByRule,
         };
-        _payload = new(options.PayloadFields.Where(f => !f.Contains('.', StringComparison.Ordinal)), StringComparer.OrdinalIgnoreCase);
         _payloadEnds = new(options.PayloadFields.Where(f => f.Contains('.', StringComparison.Ordinal)).Select(LastTwo), StringComparer.OrdinalIgnoreCase);
-        _sensitive = new(options.SensitiveFields, StringComparer.OrdinalIgnoreCase);
-        _actorFields = new(options.ActorFields, StringComparer.OrdinalIgnoreCase);
+        _fields = FieldsOf(options);
         AwsKeyId = RedactionRules.IndexOf("aws-access-key-id");
     }
 
@@ -151,15 +147,29 @@ public sealed class Redactor
 
     internal FieldKind ReadField(ReadOnlySpan<byte> name)
     {
-        var text = Encoding.UTF8.GetString(name);
+        const int NameMax = 128;
         var kind = (FieldKind)KeyNames.Read(name);
-        if (_payload.Contains(text)) kind |= FieldKind.Payload;
-        if (_sensitive.Contains(text)) kind |= FieldKind.Sensitive;
-        if (_payloadEnds.Count > 0 && _payloadEnds.Any(e => e.EndsWith("." + text, StringComparison.OrdinalIgnoreCase))) kind |= FieldKind.PathEnd;
-        if (_actorFields.Contains(text)) kind |= FieldKind.Actor;
-        if (text is "name" or "Name" or "key" or "Key" or "parameterKey" or "ParameterKey" or "parameterName" or "header") kind |= FieldKind.Names;
-        if (text is "value" or "Value" or "parameterValue" or "ParameterValue") kind |= FieldKind.Named;
-        return kind;
+        if (name.Length > NameMax) return kind;
+        Span<char> text = stackalloc char[NameMax];
+        var length = Encoding.UTF8.GetChars(name, text);
+        return _fields.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text[..length], out var known) ? kind | known : kind;
+    }
+
+    // What the names of fields mean by themselves and by the options.
+    static Dictionary<string, FieldKind> FieldsOf(RedactionOptions options)
+    {
+        Dictionary<string, FieldKind> fields = new(StringComparer.OrdinalIgnoreCase);
+        void Add(FieldKind kind, IEnumerable<string> names)
+        {
+            foreach (var name in names) fields[name] = fields.GetValueOrDefault(name) | kind;
+        }
+        Add(FieldKind.Payload, options.PayloadFields.Where(f => !f.Contains('.', StringComparison.Ordinal)));
+        Add(FieldKind.PathEnd, options.PayloadFields.Where(f => f.Contains('.', StringComparison.Ordinal)).Select(f => f[(f.LastIndexOf('.') + 1)..]));
+        Add(FieldKind.Sensitive, options.SensitiveFields);
+        Add(FieldKind.Actor, options.ActorFields);
+        Add(FieldKind.Names, ["name", "key", "parameterKey", "parameterName", "header"]);
+        Add(FieldKind.Named, ["value", "parameterValue"]);
+        return fields;
     }
 
     internal bool IsPayloadPath(ReadOnlySpan<byte> parent, ReadOnlySpan<byte> name) =>
