@@ -44,7 +44,8 @@ ref struct JsonWalk
     readonly RedactionScratch _scratch;
     readonly ReadOnlySpan<byte> _json;
     ReadOnlySpan<ProtectedSpan> _actors;
-    KeyKind _pair;
+    int _pairStart;
+    int _pairEnd;
     FieldKind _kind;
     FieldKind _listKind;
     int _listUntil;
@@ -249,15 +250,15 @@ ref struct JsonWalk
 
     void OnString(int start, int end, bool escaped, FieldKind kind)
     {
-        var pair = _pair;
-        _pair = KeyKind.None;
+        var (pairStart, pairEnd) = (_pairStart, _pairEnd);
+        _pairEnd = 0;
         if (end <= start) return;
         var personal = PersonalAt(start, end, out var isActor);
         if ((kind & FieldKind.Actor) != FieldKind.None) personal = _redactor.ActorPersonal;
-        if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) _pair = KeyNames.Read(_json[start..end]);
+        if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) (_pairStart, _pairEnd) = (start, end);
         var value = _json[start..end];
         var key = (KeyKind)(kind & KeyMask);
-        if ((kind & FieldKind.Named) != FieldKind.None && key == KeyKind.None) key = pair;
+        if ((kind & FieldKind.Named) != FieldKind.None && key == KeyKind.None && pairEnd > 0) key = KeyNames.Read(_json[pairStart..pairEnd]);
         if ((kind & FieldKind.Sensitive) != FieldKind.None || (key & ~(KeyKind.AccessKeyId | KeyKind.About | KeyKind.Id)) != KeyKind.None)
         {
             if (OnKeyed(value, start, end, kind, key)) return;

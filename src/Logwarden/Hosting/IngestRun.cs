@@ -17,13 +17,16 @@ sealed record IngestResult(long Records, long Stored, long Duplicates, long Quar
 
 /// <summary>
 /// Takes files through the pipeline: one reader cuts records into chunks, a worker for each core makes events of them and appends
-/// those to the journal. A worker normalises its next chunk while the journal syncs the last one.
+/// those to the journal. A worker normalises its next chunk while the journal syncs the ones before.
 /// </summary>
 sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, IntakeRoute route, ProgressLine progress, TimeProvider time)
 {
     const int ChunkBytesMax = 512 * 1024;
     const int ChunkRecordsMax = 1000;
     const int ChunksWaiting = 4;
+
+    // Batches of one worker that wait for the disk while it makes the next one: with fewer, both cores stand still during each sync.
+    const int InFlightMax = 3;
 
     static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
     static readonly int Chunks = ChunksWaiting + Workers + 1;
@@ -101,23 +104,21 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         try
         {
             var worker = makeWorker();
-            AppendBatch[] batches = [new() { Source = route.Source }, new() { Source = route.Source }];
-            ValueTask<AppendReceipt> last = default;
-            var inFlight = false;
+            var batches = Enumerable.Range(0, InFlightMax + 1).Select(_ => new AppendBatch { Source = route.Source }).ToArray();
+            var inFlight = new Queue<ValueTask<AppendReceipt>>(InFlightMax);
             var turn = 0;
             await foreach (var chunk in _full.Reader.ReadAllAsync(CancellationToken.None))
             {
                 var batch = batches[turn];
-                turn = 1 - turn;
+                turn = (turn + 1) % batches.Length;
                 batch.Clear();
                 chunk.AddTo(worker, batch);
                 Interlocked.Add(ref _records, chunk.Count);
                 _empty.Writer.TryWrite(chunk);
-                if (inFlight) Count(await last);
-                last = AppendAsync(batch, failed.Token);
-                inFlight = true;
+                if (inFlight.Count == InFlightMax) Count(await inFlight.Dequeue());
+                inFlight.Enqueue(AppendAsync(batch, failed.Token));
             }
-            if (inFlight) Count(await last);
+            while (inFlight.Count > 0) Count(await inFlight.Dequeue());
         }
         catch (Exception)
         {
