@@ -30,7 +30,7 @@ public class CorporaTests(ITestOutputHelper output)
             var text = entry.GetProperty("text").GetString()!;
             var result = Redacting.Text(text);
             cases++;
-            if (Secrets(entry, text).Any(secret => Redacting.Leaks(result, secret)) || string.Equals(result, text, StringComparison.Ordinal)) leaks++;
+            if (Secrets(entry, text).Any(secret => Redacting.Leaks(result, secret)) || string.Equals(result, text, StringComparison.Ordinal)) { leaks++; if (Environment.GetEnvironmentVariable("DUMP") is { } d) File.AppendAllText(d, "LEAK " + corpus + " " + entry.GetProperty("id") + " secret=" + string.Join(" | ", Secrets(entry, text)) + "\n  IN  " + text.ReplaceLineEndings("\\n")[..Math.Min(600, text.ReplaceLineEndings("\\n").Length)] + "\n  OUT " + result.ReplaceLineEndings("\\n")[..Math.Min(600, result.ReplaceLineEndings("\\n").Length)] + "\n"); }
         }
         output.WriteLine($"{corpus}: {cases} cases, {leaks} leaks");
         Assert.True(leaks <= cases * leaksMax, $"{leaks} of {cases}");
@@ -65,6 +65,7 @@ public class CorporaTests(ITestOutputHelper output)
             if (!string.Equals(document.RootElement.GetProperty("label").GetString(), "negative", StringComparison.Ordinal)) continue;
             var text = document.RootElement.GetProperty("text").GetString()!;
             if (!string.Equals(Redacting.Text(text), text, StringComparison.Ordinal)) changed.Add(document.RootElement.GetProperty("id").GetString()!);
+            if (Environment.GetEnvironmentVariable("DUMP") is { } d && changed.Count > 0 && !string.Equals(Redacting.Text(text), text, StringComparison.Ordinal)) File.AppendAllText(d, "NEG " + corpus + " " + changed[^1] + "\n  IN  " + text.ReplaceLineEndings("\\n")[..Math.Min(600, text.ReplaceLineEndings("\\n").Length)] + "\n  OUT " + Redacting.Text(text).ReplaceLineEndings("\\n")[..Math.Min(600, Redacting.Text(text).ReplaceLineEndings("\\n").Length)] + "\n");
         }
         output.WriteLine($"{corpus}: {changed.Count} negatives changed");
         Assert.True(changed.Count <= most, string.Join(' ', changed));
@@ -84,7 +85,7 @@ public class CorporaTests(ITestOutputHelper output)
             values++;
             var bytes = File.ReadAllBytes(file);
             _ = Redacting.Text(bytes, out var scratch);
-            if (Redacting.Leaks(Line(bytes, scratch, place.GetProperty("line_num").GetInt32()), place.GetProperty("value").GetString()!)) leaks++;
+            if (Redacting.Leaks(Line(bytes, scratch, place.GetProperty("line_num").GetInt32()), place.GetProperty("value").GetString()!)) { leaks++; if (Environment.GetEnvironmentVariable("DUMP") is { } d) File.AppendAllText(d, "CRED " + findings + " " + Path.GetFileName(file) + " value=" + place.GetProperty("value").GetString() + " line=" + place.GetProperty("line").GetString() + "\n"); }
         }
         output.WriteLine($"{findings}: {values} values, {leaks} leaks");
         Assert.True(values > 200);
