@@ -8,6 +8,7 @@ namespace Logwarden.Redaction;
 ref partial struct Scanner
 {
     const int LongWord = 16;
+    const int MaxMindLength = 40;
     const int EncodedMax = 1 << 20;
 
     bool OnLong(int start, int end)
@@ -24,6 +25,7 @@ ref partial struct Scanner
         if (run.Length >= 24 && OnBase64(from, to)) return true;
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
+        if (end - start == MaxMindLength && OnMaxMind(start, end)) return true;
         if (OnNtHash(start, end) || OpenAiOld(start, end) || OnAzureSecret(start)) return true;
         return OnVault(start, end) || OnGoogleClient(start, end) || OnExplained(from, Math.Max(to, end));
     }
@@ -72,6 +74,10 @@ ref partial struct Scanner
         var stop = Chars.RunEnd(_text, end + 3, Ch.Digit);
         return stop - end is 4 or 5 && Hit(RedactionRules.Mailchimp, start, stop);
     }
+
+    // 6 characters _ 29 _mmk
+    bool OnMaxMind(int start, int end) =>
+        _text[start + 6] == '_' && _text[start..end].EndsWith("_mmk"u8) && Hit(RedactionRules.VendorKey, start, end);
 
     // 24-28 characters . 6 . 27-40
     bool OnDiscord(int start, int end)

@@ -43,7 +43,7 @@ static class KeyNames
     static readonly byte[][] AboutEndings = Ascii(
         "name", "arn", "type", "count", "length", "size", "policy", "status", "time", "date", "expires", "expiry", "expiration",
         "expiresin", "enabled", "required", "uri", "url", "path", "file", "filename", "version", "versionid", "algorithm", "alg",
-        "field", "alias", "region", "used", "lastused", "state", "fingerprint", "usage", "method", "provider", "issuer",
+        "field", "alias", "region", "used", "lastused", "lastaccess", "state", "fingerprint", "usage", "method", "provider", "issuer",
         "source", "mode", "format", "publickey", "keyid", "secretid", "keypair", "primarykey", "foreignkey", "partitionkey",
         "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "pagetoken",
         "signingtoken", "signintoken", "clientrequesttoken", "idempotencytoken", "keyspec", "keystate", "keymanager",
@@ -53,9 +53,12 @@ static class KeyNames
         "tokens", "budget", "masterkeyid", "host", "port", "role", "user", "username", "owner", "email", "domain", "uid",
         "error", "message", "event", "action", "result", "reason", "code", "service", "client", "server", "account", "provisioner");
 
+    // The name says that its value is none.
+    static readonly byte[][] NotOneStarts = Ascii("dummy", "fake", "bogus", "placeholder", "sampletoken", "samplekey", "mocktoken", "mockkey", "nonmatching", "notreal", "notasecret");
+
     static readonly byte[][] PasswordEndings = Ascii("pass", "pwd", "pw", "psw", "pswd", "pss");
     static readonly byte[][] NotPassword = Ascii("bypass", "compass", "onepass", "encompass", "surpass", "trespass");
-    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login");
+    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login", "access");
 
     /// <summary>Reads the <paramref name="name"/> of a key.</summary>
     public static KeyKind Read(ReadOnlySpan<byte> name)
@@ -77,6 +80,8 @@ static class KeyNames
         var kind = Contained(compact) | Ending(compact);
         if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
+        // A password stays one whatever is said about it.
+        if ((kind & KeyKind.Password) == KeyKind.None && StartsWithAny(compact, NotOneStarts)) kind |= KeyKind.About;
         return kind;
     }
 
@@ -104,6 +109,13 @@ static class KeyNames
         if (EndsWithAny(compact, PasswordEndings) && !EndsWithAny(compact, NotPassword)) kind |= KeyKind.Password;
         if (EndsWithAny(compact, KeyEndings)) kind |= KeyKind.Key;
         return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;
+    }
+
+    static bool StartsWithAny(ReadOnlySpan<byte> compact, byte[][] starts)
+    {
+        foreach (var start in starts)
+            if (compact.StartsWith(start)) return true;
+        return false;
     }
 
     static bool EndsWithAny(ReadOnlySpan<byte> compact, byte[][] endings)
