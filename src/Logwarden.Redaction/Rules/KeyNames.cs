@@ -70,7 +70,8 @@ static class KeyNames
             if (Chars.Is(c, Ch.Alnum)) compact[n++] = Chars.Lower(c);
         compact = compact[..n];
         if (n < 2) return KeyKind.None;
-        if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
+        if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8)
+            || EndsWith(compact, "credentialuid"u8) || EndsWith(compact, "traceids"u8))
             return KeyKind.AccessKeyId;
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         // A React build bakes these into its pages: accounts as well as keys.

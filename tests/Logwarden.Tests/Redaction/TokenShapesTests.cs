@@ -1,0 +1,61 @@
+using System.Text;
+using System.Text.Json;
+using Logwarden.Redaction;
+using Logwarden.Redaction.Rules;
+
+namespace Logwarden.Tests.Redaction;
+
+/// <summary>A made token of each shape in the tables is found wherever text can stand.</summary>
+public class TokenShapesTests
+{
+    static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    [Fact]
+    public void A_token_of_every_shape_is_found_in_text_in_documents_and_behind_encodings()
+    {
+        var random = new Random(20260102);
+        List<string> left = [];
+        foreach (var rule in RedactionRules.Tokens)
+        {
+            var token = Make(rule, random);
+            var json = JsonSerializer.Serialize(new { note = $"got {token} today" }, Plain);
+            foreach (var text in new[]
+            {
+                $"got {token} today", $"x={token}", $"<v>{token}</v>", json, JsonSerializer.Serialize(new { inner = json }, Plain),
+                "https://h.example/p?q=" + Uri.EscapeDataString(token), Convert.ToBase64String(Encoding.UTF8.GetBytes($"got {token} today")),
+            })
+            {
+                var result = text[0] == '{' ? Redacting.Json(text) : Redacting.Text(text);
+                if (string.Equals(result, text, StringComparison.Ordinal) || Redacting.Leaks(result, token[rule.Prefix.Length..])) left.Add($"{rule.Id} {rule.Prefix}: {text}");
+                var again = text[0] == '{' ? Redacting.Json(result) : Redacting.Text(result);
+                if (!string.Equals(again, result, StringComparison.Ordinal)) left.Add($"{rule.Id} twice: {result} -> {again}");
+            }
+        }
+        Assert.True(left.Count == 0, string.Join('\n', left));
+    }
+
+    [Fact]
+    public void A_prefix_with_nothing_that_could_be_a_token_behind_it_stays()
+    {
+        // Rules that ask for no variety take a mask as well.
+        var greedy = RedactionRules.Tokens.Where(r => r.Distinct == 0).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var rule in RedactionRules.Tokens.Where(r => r.Distinct > 1 && r.Min >= 16 && !greedy.Contains(r.Id)))
+        {
+            Assert.Equal($"the {rule.Prefix} prefix", Redacting.Text($"the {rule.Prefix} prefix"));
+            // A shorter prefix of another rule reads the rest of this one as part of its token.
+            if (RedactionRules.Tokens.Any(r => r.Prefix.Length < rule.Prefix.Length && rule.Prefix.StartsWith(r.Prefix, StringComparison.OrdinalIgnoreCase))) continue;
+            var masked = $"like {rule.Prefix}{new string('x', rule.Min)} here";
+            Assert.Equal(masked, Redacting.Text(masked));
+        }
+    }
+
+    static string Make(TokenRule rule, Random random)
+    {
+        var alphabet = Enumerable.Range('0', 'z' - '0' + 1).Where(c => Chars.Is((byte)c, rule.Set & Ch.Alnum)).Select(c => (char)c).ToArray();
+        var tail = random.GetItems(alphabet, rule.Min);
+        if (rule.Mixed) (tail[0], tail[1]) = ('a', 'B');
+        var inside = rule.Inside ?? "";
+        inside.CopyTo(tail.AsSpan(tail.Length / 3));
+        return rule.Prefix + new string(tail);
+    }
+}
