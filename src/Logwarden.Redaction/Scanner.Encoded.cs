@@ -22,6 +22,7 @@ ref partial struct Scanner
         _longEnd = to;
         var run = _text[from..to];
         if (AzureKey(run)) return Hit(RedactionRules.AzureKey, from, to);
+        if (run.Length is 44 or 64 && (AtlassianToken(run) || DropboxToken(run))) return Hit(RedactionRules.VendorKey, from, to);
         if (run.Length >= 24 && OnBase64(from, to)) return true;
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
@@ -39,6 +40,19 @@ ref partial struct Scanner
         if (run.Length is 32) return Signed(run, 20);
         return run.Length is 84 or 88 or 80 && run[52..].StartsWith("JQQJ99"u8);
     }
+
+    // Tokens of a person in Jira, Confluence and Bitbucket servers: base64 of twelve digits, a colon and twenty bytes.
+    static bool AtlassianToken(ReadOnlySpan<byte> run)
+    {
+        if (run.Length != 44 || run[0] is not ((byte)'M' or (byte)'N' or (byte)'O')) return false;
+        Span<byte> plain = stackalloc byte[15];
+        return Base64.DecodeFromUtf8(run[..20], plain, out _, out _, isFinalBlock: false) == OperationStatus.Done
+            && Chars.RunEnd(plain, 0, Ch.Digit) == 12 && plain[12] == ':';
+    }
+
+    // Dropbox tokens without an end: eleven characters, a row of A, and the rest.
+    static bool DropboxToken(ReadOnlySpan<byte> run) =>
+        run.Length == 64 && run[10..24].IndexOf("AAAAAAAAAA"u8) >= 0 && Chars.RunEnd(run, 0, Ch.Alnum) == 64 && Look.At(run) is { Entropy: > 3.5, Digits: > 2 };
 
     static bool Signed(ReadOnlySpan<byte> run, int at)
     {

@@ -43,6 +43,7 @@ static class CodeTokens
         new("artifactory-token", "cmVmdGtu", Ch.Alnum, 50),
         new("artifactory-token", "cmVmd", Ch.Alnum, 59, 59),
         new("bitbucket-token", "ATBB", Ch.Alnum, 32),
+        new("bitbucket-token", "BBDC-", Ch.Base64, 44, 44),
         new("bitbucket-token", "ATCTT3", Ch.Base64Url, 60),
         new("atlassian-token", "ATATT3", Ch.Base64Url, 60),
         new("atlassian-token", "ATOA", Ch.Base64Url, 60),

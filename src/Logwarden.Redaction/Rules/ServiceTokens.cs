@@ -97,7 +97,7 @@ static class ServiceTokens
         new("settlemint-token", "sm_pat_", Ch.Alnum, 16),
         new("settlemint-token", "sm_aat_", Ch.Alnum, 16),
         new("settlemint-token", "sm_sat_", Ch.Alnum, 16),
-        new("facebook-token", "EAAC", Ch.Alnum, 100),
+        new("facebook-token", "EAAC", Ch.Alnum, 27, Mixed: true),
         new("facebook-token", "EAAM", Ch.Alnum, 60),
         new("facebook-token", "EAACEdEose0cBA", Ch.Alnum, 20),
         new("facebook-token", "EAA", Ch.Alnum, 100),

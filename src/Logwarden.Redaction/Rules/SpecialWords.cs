@@ -22,6 +22,7 @@ static class SpecialWords
     internal const int DirectoryHash = 15;
     internal const int AccountOption = 16;
     internal const int PasswordOption = 17;
+    internal const int PayPal = 18;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -52,6 +53,7 @@ static class SpecialWords
         ("psexec", true, PasswordOption),
         ("mysql ", false, PasswordOption),
         ("mysqldump ", false, PasswordOption),
+        ("access_token$", false, PayPal),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);

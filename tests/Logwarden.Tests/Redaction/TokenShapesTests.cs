@@ -49,6 +49,17 @@ public class TokenShapesTests
         }
     }
 
+    [Theory]
+    [InlineData("access_token$production$k3v9x2m4q8w7z1tb$0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
+    [InlineData("MTIzNDU2Nzg5MDEyOrlQ2x0f9aKp3Wc7vTn5sYe8uJ1d")] // twelve digits, a colon and bytes
+    [InlineData("k9Xw2LmQ4sTAAAAAAAAAAvB7nR3pZ8cYd5Hj1Ge6Fq0UiOaSlWkEyMbNtCxVhPzJ")]
+    [InlineData("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")]
+    public void A_token_without_a_telling_prefix_is_known_by_its_build(string token)
+    {
+        var result = Redacting.Text($"saw {token} pass");
+        Assert.False(Redacting.Leaks(result, token[^24..]), result);
+    }
+
     static string Make(TokenRule rule, Random random)
     {
         var alphabet = Enumerable.Range('0', 'z' - '0' + 1).Where(c => Chars.Is((byte)c, rule.Set & Ch.Alnum)).Select(c => (char)c).ToArray();
