@@ -108,7 +108,6 @@ static class CloudTokens
         new("datadog-key", "ddpat_", Ch.Alnum, 30),
         new("authress-key", "scauth_", Ch.Wide, 50),
         new("authress-key", "authress_", Ch.Wide, 50),
-        new("authress-key", "ext_", Ch.Wide, 50, 220, Inside: "acc"),
         new("authress-key", "sc_", Ch.Wide, 50, 220, Inside: ".acc"),
         new("temporal-key", "tmprl_", Ch.Dotted, 40),
         new("xata-key", "xau_", Ch.Alnum, 32),

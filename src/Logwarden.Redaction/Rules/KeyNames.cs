@@ -45,7 +45,7 @@ static class KeyNames
         "expiresin", "enabled", "required", "uri", "url", "path", "file", "filename", "version", "versionid", "algorithm", "alg",
         "field", "alias", "region", "used", "lastused", "lastaccess", "state", "fingerprint", "usage", "method", "provider", "issuer",
         "source", "mode", "format", "publickey", "keyid", "secretid", "keypair", "primarykey", "foreignkey", "partitionkey",
-        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "pagetoken",
+        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "nextpagetoken", "lastpagetoken",
         "signingtoken", "signintoken", "clientrequesttoken", "idempotencytoken", "keyspec", "keystate", "keymanager",
         "authenticated", "selectionexpression", "updatedat", "createdat", "issuedat", "rotation", "limit", "max", "min",
         "reset", "authority", "audience", "scope", "scopes", "authtype", "authtime", "authmode", "description", "label",
@@ -72,14 +72,16 @@ static class KeyNames
         if (n < 2) return KeyKind.None;
         if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8)
             || EndsWith(compact, "credentialuid"u8) || EndsWith(compact, "traceids"u8))
+        {
             return KeyKind.AccessKeyId;
+        }
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         // A React build bakes these into its pages: accounts as well as keys.
         if (compact.StartsWith("reactapp"u8) && (EndsWith(compact, "user"u8) || EndsWith(compact, "username"u8))) return KeyKind.Password;
         // .npmrc and Docker write account and password as base64 under this name.
         if (compact.SequenceEqual("auth"u8)) return KeyKind.Key;
         var kind = Contained(compact) | Ending(compact);
-        if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
+        if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8) || compact.SequenceEqual("pagetoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
         // A password stays one whatever is said about it.
         if ((kind & KeyKind.Password) == KeyKind.None && StartsWithAny(compact, NotOneStarts)) kind |= KeyKind.About;

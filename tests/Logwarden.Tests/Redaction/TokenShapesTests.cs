@@ -60,6 +60,28 @@ public class TokenShapesTests
         Assert.False(Redacting.Leaks(result, token[^24..]), result);
     }
 
+    [Fact]
+    public void A_random_value_behind_the_name_of_a_service_goes_however_it_is_written()
+    {
+        var random = new Random(20260103);
+        List<string> left = [];
+        // A hash key is the name of a column.
+        foreach (var name in VendorNames.All.Where(n => !n.EndsWith("hash", StringComparison.Ordinal)))
+        {
+            var value = new string(random.GetItems<char>("abcdefghijklmnopqrstuvwxyz0123456789", random.Next(20, 64)));
+            if (value.Count(char.IsAsciiDigit) < 3) continue;
+            foreach (var text in new[]
+            {
+                $"{name}_api_token = \"{value}\"", $"{name.ToUpperInvariant()}_KEY={value}", $"{name}Secret: '{value}'", $"{name}_token := `{value}`",
+                $"\"{name}.token\" => \"{value}\"", $"<{name}-api-key>{value}</{name}-api-key>", $"System.setProperty(\"{name}_TOKEN\", \"{value}\")", $"{name}: \"{value}\"",
+            })
+            {
+                if (Redacting.Leaks(Redacting.Text(text), value)) left.Add(text);
+            }
+        }
+        Assert.True(left.Count == 0, $"{left.Count}\n" + string.Join('\n', left));
+    }
+
     static string Make(TokenRule rule, Random random)
     {
         var alphabet = Enumerable.Range('0', 'z' - '0' + 1).Where(c => Chars.Is((byte)c, rule.Set & Ch.Alnum)).Select(c => (char)c).ToArray();
