@@ -12,6 +12,8 @@ public class ScoreTests(ITestOutputHelper output)
 {
     static readonly string[] Sets = ["secrets-gitleaks", "secrets-ms-security-utilities", "secrets-noseyparker", "secrets-kingfisher", "secrets-detect-secrets"];
 
+    static readonly string[] SyslogFiles = ["rfc5424.json", "rfc3164.json"];
+
     static readonly Lazy<List<Case>> Cases = new(() => [.. Sets.SelectMany(Read)]);
 
     sealed record Case(string Set, string Id, string Rule, bool IsPositive, string Text, string[] Secrets);
@@ -204,7 +206,7 @@ public class ScoreTests(ITestOutputHelper output)
         yield return ("panther-tests", Files("panther-tests", "*.jsonl").SelectMany(File.ReadLines).Select(Log).OfType<byte[]>());
         yield return ("k8s-audit-falco", Directory.EnumerateFiles(Path.Combine(Corpora.Folder("k8s-audit-falco"), "traces")).SelectMany(File.ReadLines).Where(l => l.Length > 0).Select(Encoding.UTF8.GetBytes));
         yield return ("splunk-example-logs", File.ReadLines(Corpora.PathOf("splunk-example-logs", "examples.jsonl")).Select(l => Field(l, "example_log")));
-        yield return ("syslog-go-syslog", new[] { "rfc5424.json", "rfc3164.json" }.SelectMany(f => Syslog(Corpora.PathOf("syslog-go-syslog", f))));
+        yield return ("syslog-go-syslog", SyslogFiles.SelectMany(f => Syslog(Corpora.PathOf("syslog-go-syslog", f))));
     }
 
     static IEnumerable<string> Files(string set, string pattern) => Directory.EnumerateFiles(Corpora.Folder(set), pattern, SearchOption.AllDirectories);
