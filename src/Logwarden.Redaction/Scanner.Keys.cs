@@ -111,7 +111,23 @@ ref partial struct Scanner
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
         if (rule == RedactionRules.Password) OnAccountLine(nameStart);
         Hit(rule, place.Start, end);
+        if (place.Quote != 0 && place.Start > 1 && _text[place.Start - 2] == '[') OnList(rule, place.Quote, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
+    }
+
+    // ["a", "b"]: what the first of a list is, the others are.
+    void OnList(int rule, byte quote, int end)
+    {
+        while (end < _text.Length && _text[end] == quote)
+        {
+            var next = end + 1;
+            while (next < _text.Length && (_text[next] <= ' ' || _text[next] == ',')) next++;
+            if (next == end + 1 || next >= _text.Length || _text[next] != quote) return;
+            var length = _text[(next + 1)..].IndexOf(quote);
+            if (length < 0) return;
+            end = next + 1 + length;
+            if (length > 3 && !Placeholders.IsReference(_text[(next + 1)..end])) Hit(rule, next + 1, end);
+        }
     }
 
     // In a program, not in a document or an address: password = "password", f(password=password), and what an anonymous log-in gives.
@@ -303,6 +319,7 @@ ref partial struct Scanner
             if (c is (byte)'"' or (byte)'\'' or (byte)'`') quote = c;
             else if (c == '\\' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'' or (byte)'\\') continue;
             else if (c is (byte)' ' or (byte)'\t' && quote == 0) continue;
+            else if (c == '[' && quote == 0 && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (quote == 0 && c is (byte)'b' or (byte)'r' or (byte)'u' or (byte)'f' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (c is (byte)'\r' or (byte)'\n' && quote == 0 && (separator == '>' || separator == ':' && enclosed)) continue;
             else break;

@@ -149,21 +149,22 @@ ref partial struct Scanner
         return stop - end - 1 == Length && Hit(RedactionRules.PasswordHash, start, stop);
     }
 
-    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE.</summary>
-    bool OnOption(int end, bool account)
+    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE; redis-cli -a VALUE, ldapsearch -w VALUE.</summary>
+    bool OnOption(int end, ReadOnlySpan<byte> option)
     {
+        var account = option[1] == 'u';
         var limit = Math.Min(_text.Length, end + ArgumentsMax);
         var line = _text[end..limit].IndexOf((byte)'\n');
         if (line >= 0) limit = end + line;
-        for (var p = Chars.RunEnd(_text, end, Ch.Name | Ch.Dot); p < limit;)
+        for (var p = Chars.RunEnd(_text, end, Ch.Dotted); p < limit;)
         {
             var next = NextArgument(p, limit, out var word);
             if (next < 0) return false;
             var argument = _text[word..next];
             p = next;
-            if (!account && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
+            if (option[1] == 'p' && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
                 return !Placeholders.IsReference(argument[2..]) && Hit(RedactionRules.Password, word + 2, next);
-            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual("-p"u8))) continue;
+            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual(option))) continue;
             var stop = NextArgument(next, limit, out var value);
             if (stop < 0) return false;
             if (account) value += Math.Max(_text[value..stop].IndexOf((byte)':') + 1, 0);

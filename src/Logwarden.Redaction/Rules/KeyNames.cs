@@ -135,7 +135,8 @@ static class KeyNames
     static (string Word, KeyKind Kind)[] BuildWords()
     {
         List<(string, KeyKind)> words = [];
-        foreach (var w in new[] { "password", "passwd", "passphrase", "passcode", "userpwd", "kennwort", "motdepasse", "contrasena", "senha", "wachtwoord" })
+        foreach (var w in new[] { "password", "passwd", "passphrase", "passcode", "userpwd", "kennwort", "motdepasse", "contrasena", "contrasea", "senha", "wachtwoord",
+            "passwort", "adgangskode", "salasana", "losenord", "parola", "heslo" })
             words.Add((w, KeyKind.Password));
         foreach (var w in new[] { "secret", "token", "apikey", "apitoken", "accesskey", "authkey", "privatekey", "signingkey", "encryptionkey",
             "credential", "bearer", "sessionkey", "accountkey", "sharedaccess", "storagekey", "masterkey", "authorization", "jwt", "apisecret",

@@ -5,7 +5,7 @@ static class ServiceTokens
 {
     public static readonly TokenRule[] All =
     [
-        new("slack-token", "xoxp-", Ch.Token, 20),
+        new("slack-token", "xoxp-", Ch.Token, 40),
         new("slack-token", "xoxb-", Ch.Token, 20),
         new("slack-token", "xoxe-", Ch.Token, 30),
         new("slack-token", "xoxe.xox", Ch.Dotted, 40),

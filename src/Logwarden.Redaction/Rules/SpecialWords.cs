@@ -23,6 +23,8 @@ static class SpecialWords
     internal const int AccountOption = 16;
     internal const int PasswordOption = 17;
     internal const int PayPal = 18;
+    internal const int AuthOption = 19;
+    internal const int BindOption = 20;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -53,6 +55,14 @@ static class SpecialWords
         ("psexec", true, PasswordOption),
         ("mysql ", false, PasswordOption),
         ("mysqldump ", false, PasswordOption),
+        ("docker login ", false, PasswordOption),
+        ("podman login ", false, PasswordOption),
+        ("redis-cli ", false, AuthOption),
+        ("ldapsearch ", false, BindOption),
+        ("ldapmodify ", false, BindOption),
+        ("ldapadd ", false, BindOption),
+        ("ldapdelete ", false, BindOption),
+        ("ldapwhoami ", false, BindOption),
         ("access_token$", false, PayPal),
     ];
 
