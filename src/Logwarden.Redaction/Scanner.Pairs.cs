@@ -176,6 +176,22 @@ ref partial struct Scanner
         return false;
     }
 
+    /// <summary>net user NAME VALUE /add, on the command line of Windows; a star asks for the password, a slash begins an option.</summary>
+    bool OnNetUser(int end)
+    {
+        var limit = Math.Min(_text.Length, end + ArgumentsMax);
+        if (_text[end..limit].IndexOfAny((byte)'\n', (byte)'\r') is >= 0 and var line) limit = end + line;
+        var p = NextArgument(Chars.RunEnd(_text, end, Ch.Dotted), limit, out _);
+        p = p < 0 ? p : NextArgument(p, limit, out _);
+        if (p < 0) return false;
+        p = NextArgument(p, limit, out var value);
+        if (p < 0) return false;
+        var to = p;
+        if (Chars.Is(_text[value], Ch.Quote)) value++;
+        while (to > value && (Chars.Is(_text[to - 1], Ch.Quote) || _text[to - 1] == '\\')) to--;
+        return to - value >= 4 && _text[value] is not ((byte)'/' or (byte)'*') && !Placeholders.IsReference(_text[value..to]) && Hit(RedactionRules.Password, value, to);
+    }
+
     /// <summary>new DirectoryEntry("LDAP://…", "account", "password"): all three arguments.</summary>
     bool OnDirectoryEntry(int end)
     {

@@ -32,6 +32,7 @@ ref partial struct Scanner
                 SpecialWords.PasswordOption => OnOption(end, "-p"u8),
                 SpecialWords.AuthOption => OnOption(end, "-a"u8),
                 SpecialWords.BindOption => OnOption(end, "-w"u8),
+                SpecialWords.NetUser => OnNetUser(end),
                 SpecialWords.PayPal => OnPayPal(end),
                 SpecialWords.Block => OnCredentialsBlock(end),
                 SpecialWords.DirectoryEntry => OnDirectoryEntry(end),

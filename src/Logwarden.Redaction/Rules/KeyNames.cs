@@ -137,7 +137,9 @@ static class KeyNames
         List<(string, KeyKind)> words = [];
         foreach (var w in new[] { "password", "passwd", "passphrase", "passcode", "userpwd", "kennwort", "motdepasse", "contrasena", "contrasea", "senha", "wachtwoord",
             "passwort", "adgangskode", "salasana", "losenord", "parola", "heslo" })
+        {
             words.Add((w, KeyKind.Password));
+        }
         foreach (var w in new[] { "secret", "token", "apikey", "apitoken", "accesskey", "authkey", "privatekey", "signingkey", "encryptionkey",
             "credential", "bearer", "sessionkey", "accountkey", "sharedaccess", "storagekey", "masterkey", "authorization", "jwt", "apisecret",
             "clientsecret", "refreshtok", "unsealkey", "licensekey", "deploykey", "authtok", "servicekey", "sharedkey", "cookie", "sessionid",

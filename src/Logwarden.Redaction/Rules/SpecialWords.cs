@@ -25,6 +25,7 @@ static class SpecialWords
     internal const int PayPal = 18;
     internal const int AuthOption = 19;
     internal const int BindOption = 20;
+    internal const int NetUser = 21;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -55,6 +56,12 @@ static class SpecialWords
         ("psexec", true, PasswordOption),
         ("mysql ", false, PasswordOption),
         ("mysqldump ", false, PasswordOption),
+        ("net user ", true, NetUser),
+        ("net1 user ", true, NetUser),
+        ("net.exe user ", true, NetUser),
+        // Behind the backslash of a path the n reads as that of an escape.
+        ("et1 user ", true, NetUser),
+        ("et.exe user ", true, NetUser),
         ("docker login ", false, PasswordOption),
         ("podman login ", false, PasswordOption),
         ("redis-cli ", false, AuthOption),
