@@ -60,6 +60,28 @@ static class Placeholders
         return false;
     }
 
+    /// <summary>
+    /// Whether somebody made <paramref name="value"/> up to show what one looks like: nothing but digits that count up behind a
+    /// prefix (xoxp-1234567890).
+    /// </summary>
+    public static bool IsMadeUp(ReadOnlySpan<byte> value)
+    {
+        const int Counting = 8;
+        var from = value.Length;
+        while (from > 0 && Chars.Is(value[from - 1], Ch.Digit) && (from == value.Length || (value[from - 1] - '0' + 1) % 10 == value[from] - '0')) from--;
+        return value.Length - from >= Counting && from > 0 && value[from - 1] is (byte)'-' or (byte)'_' && Chars.RunEnd(value, 0, Ch.Letter) == from - 1;
+    }
+
+    /// <summary>Whether <paramref name="value"/> is the last word of the <paramref name="name"/> that it is given to: <c>password = "password"</c>.</summary>
+    public static bool IsOwnName(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (value.Length < 5 || name.Length < value.Length || Chars.RunEnd(value, 0, Ch.Letter | Ch.Under) != value.Length) return false;
+        var end = name[^value.Length..];
+        for (var i = 0; i < value.Length; i++)
+            if (Chars.Lower(end[i]) != Chars.Lower(value[i])) return false;
+        return true;
+    }
+
     // ${x}, $(x), $name, $NAME/more; not $2a$… and not a password that begins with the sign.
     static bool IsVariable(ReadOnlySpan<byte> value)
     {

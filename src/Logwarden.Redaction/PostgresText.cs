@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace Logwarden.Redaction;
 
@@ -13,9 +14,9 @@ public enum PostgresStatements
 }
 
 /// <summary>
-/// Takes the data of users out of the messages that PostgreSQL writes into its log: statements, bound parameters, the values
-/// of rows in error details, lines of pg_hba.conf. What the server itself says stays. Messages of an unknown shape stay as they
-/// are; run <see cref="Redactor.Text"/> over the result as over any text.
+/// Finds the data of users in the messages that PostgreSQL writes into its log: statements, bound parameters, the values
+/// of rows in error details, lines of pg_hba.conf. What the server itself says stays. Of a message of an unknown
+/// shape what stands in single quotes goes; run <see cref="Redactor.Text"/> over the result as over any text.
 /// </summary>
 public static class PostgresText
 {
@@ -43,72 +44,96 @@ public static class PostgresText
         ("JSON data, line ", ": ", ""),
     ];
 
-    /// <summary>Writes <paramref name="message"/> (without the prefix of its line) and without data to <paramref name="output"/>.</summary>
-    /// <param name="message">The text of one LOG, ERROR, DETAIL, CONTEXT, HINT or other entry.</param>
+    // Text behind which the rest of a message is SQL, wherever it stands.
+    static readonly byte[][] SqlBehind = [.. new[] { "SQL statement \"", "query: " }.Select(Encoding.ASCII.GetBytes)];
+
+    // Input that the server repeats in quotes, wherever it stands.
+    static readonly byte[][] InputBehind = [.. new[] { "at or near \"", ": \"" }.Select(Encoding.ASCII.GetBytes)];
+
+    static ReadOnlySpan<byte> Marker => "[REDACTED:sql-literal]"u8;
+
+    /// <summary>Adds the ranges of <paramref name="message"/> that are data to <paramref name="found"/>, in order and apart.</summary>
+    /// <param name="message">The text of one LOG, ERROR, DETAIL, CONTEXT, HINT or other entry, without the prefix of its line.</param>
     /// <param name="statements">What becomes of statements.</param>
-    /// <param name="output">Where the result goes.</param>
-    /// <param name="count">How many ranges were taken out; when 0, what was written equals the input.</param>
-    public static void Redact(ReadOnlySpan<byte> message, PostgresStatements statements, IBufferWriter<byte> output, out int count)
+    /// <param name="found">Where the ranges go; not cleared.</param>
+    public static void Find(ReadOnlySpan<byte> message, PostgresStatements statements, List<Range> found)
     {
-        ArgumentNullException.ThrowIfNull(output);
-        count = 0;
-        if (StatementAt(message) is > 0 and var at)
-        {
-            output.Write(message[..at]);
-            Statement(message[at..], statements, output, out count);
-            return;
-        }
-        if (PlanAt(message) is > 0 and var plan)
-        {
-            Cut(message, plan, message.Length, output, ref count);
-            return;
-        }
-        if (message.IndexOf("parameters: $1 = "u8) is >= 0 and var parameters)
-        {
-            output.Write(message[..parameters]);
-            Quoted(message[parameters..], (byte)'\'', output, ref count);
-            return;
-        }
-        if (message.StartsWith("invalid value \""u8))
-        {
-            Quoted(message, (byte)'"', output, ref count);
-            return;
-        }
-        if (HbaAt(message) is > 0 and var hba)
-        {
-            Cut(message, hba, Math.Max(hba, message.LastIndexOf((byte)'"')), output, ref count);
-            return;
-        }
-        if (TryShape(message, out var from, out var to)) Cut(message, from, to, output, ref count);
-        else output.Write(message);
+        ArgumentNullException.ThrowIfNull(found);
+        if (StatementAt(message) is > 0 and var at) Sql(message, at, message.Length, statements, found);
+        else if (PlanAt(message) is > 0 and var plan) Add(message, plan, message.Length, found);
+        else if (message.StartsWith("AUDIT: "u8)) Audit(message, statements, found);
+        else if (ParametersAt(message) is >= 0 and var parameters) Quoted(message, parameters, (byte)'\'', found);
+        else if (message.StartsWith("invalid value \""u8)) Quoted(message, 0, (byte)'"', found);
+        else if (HbaAt(message) is > 0 and var hba) Add(message, hba, Math.Max(hba, message.LastIndexOf((byte)'"')), found);
+        else if (TryShape(message, out var from, out var to)) Add(message, from, to, found);
+        else if (Behind(message, SqlBehind) is > 0 and var sql) Sql(message, sql, SqlEnd(message, sql), statements, found);
+        else if (Behind(message, InputBehind) is > 0 and var input) Add(message, input, Math.Max(input, message.LastIndexOf((byte)'"')), found);
+        else Quoted(message, 0, (byte)'\'', found);
     }
 
-    /// <summary>Writes a STATEMENT entry, or any SQL text, as <paramref name="statements"/> says.</summary>
+    /// <summary>Adds the ranges that go from a STATEMENT entry, or any SQL text, to <paramref name="found"/>.</summary>
     /// <param name="sql">The statement.</param>
     /// <param name="statements">What becomes of it.</param>
-    /// <param name="output">Where the result goes.</param>
-    /// <param name="count">How many ranges were taken out.</param>
-    public static void Statement(ReadOnlySpan<byte> sql, PostgresStatements statements, IBufferWriter<byte> output, out int count)
+    /// <param name="found">Where the ranges go; not cleared.</param>
+    public static void FindInStatement(ReadOnlySpan<byte> sql, PostgresStatements statements, List<Range> found)
     {
-        ArgumentNullException.ThrowIfNull(output);
-        count = 0;
-        if (statements == PostgresStatements.WithoutLiterals) SqlLiterals.Redact(sql, output, out count);
-        else Cut(sql, 0, sql.Length, output, ref count);
+        ArgumentNullException.ThrowIfNull(found);
+        Sql(sql, 0, sql.Length, statements, found);
     }
 
-    static void Cut(ReadOnlySpan<byte> message, int from, int to, IBufferWriter<byte> output, ref int count)
+    /// <summary>Writes <paramref name="text"/> with a marker in place of each range of <paramref name="found"/>.</summary>
+    /// <param name="text">The text in which the ranges were found.</param>
+    /// <param name="found">The ranges, in order and apart.</param>
+    /// <param name="output">Where the result goes.</param>
+    public static void Write(ReadOnlySpan<byte> text, List<Range> found, IBufferWriter<byte> output)
     {
-        output.Write(message[..from]);
-        if (to > from && !Placeholders.StartsWithMarker(message[from..to]))
+        ArgumentNullException.ThrowIfNull(found);
+        ArgumentNullException.ThrowIfNull(output);
+        var at = 0;
+        foreach (var range in found)
         {
-            output.Write("[REDACTED:sql-literal]"u8);
-            count++;
+            output.Write(text[at..range.Start.Value]);
+            output.Write(Marker);
+            at = range.End.Value;
         }
-        else
+        output.Write(text[at..]);
+    }
+
+    static void Sql(ReadOnlySpan<byte> text, int from, int to, PostgresStatements statements, List<Range> found)
+    {
+        if (statements == PostgresStatements.WithoutLiterals) SqlLiterals.Find(text, from, to, found);
+        else Add(text, from, to, found);
+    }
+
+    static void Add(ReadOnlySpan<byte> text, int from, int to, List<Range> found)
+    {
+        while (to > from && text[to - 1] <= ' ') to--;
+        while (from < to && text[from] <= ' ') from++;
+        if (to > from && Placeholders.MarkerLength(text[from..to]) != to - from) found.Add(from..to);
+    }
+
+    // AUDIT: SESSION,1,1,WRITE,INSERT,TABLE,public.t,"insert …",<parameters>,rows
+    static void Audit(ReadOnlySpan<byte> message, PostgresStatements statements, List<Range> found)
+    {
+        const int Before = 7;
+        var at = "AUDIT: ".Length;
+        for (var field = 0; field < Before; field++)
         {
-            output.Write(message[from..to]);
+            at = FieldEnd(message, at);
+            if (at >= message.Length) return;
+            at++;
         }
-        output.Write(message[to..]);
+        var end = FieldEnd(message, at);
+        Sql(message, at + (message[at..].StartsWith("\""u8) ? 1 : 0), end, statements, found);
+        if (end >= message.Length) return;
+        var parameters = FieldEnd(message, end + 1);
+        if (message[end + 1] != '<') Add(message, end + 1, parameters, found);
+    }
+
+    static int FieldEnd(ReadOnlySpan<byte> text, int at)
+    {
+        if (at >= text.Length || text[at] != '"') return at + (text[at..].IndexOf((byte)',') is >= 0 and var comma ? comma : text.Length - at);
+        return QuotedEnd(text, at + 1, (byte)'"') is var end && end < text.Length ? end + 1 : text.Length;
     }
 
     // "statement: …", "duration: 1 ms  statement: …", "execute name: …", "duration: 1 ms  bind <unnamed>: …"
@@ -146,25 +171,51 @@ public static class PostgresText
         return line < 0 ? 0 : at + line + 3;
     }
 
-    static void Quoted(ReadOnlySpan<byte> text, byte quote, IBufferWriter<byte> output, ref int count)
+    // "parameters: $1 = '…'" since 8.0, "portal "x" parameter $1 = '…'" since 13; with any name and any number before it.
+    static int ParametersAt(ReadOnlySpan<byte> message)
     {
-        for (var p = 0; p < text.Length;)
+        var at = message.IndexOf(" = '"u8);
+        if (at < 0) return -1;
+        var name = Chars.RunStart(message, at, 0, Ch.Digit);
+        return name < at && name > 0 && message[name - 1] == '$' ? name - 1 : -1;
+    }
+
+    static int Behind(ReadOnlySpan<byte> message, byte[][] marks)
+    {
+        foreach (var mark in marks)
+            if (message.IndexOf(mark) is >= 0 and var at) return at + mark.Length;
+        return 0;
+    }
+
+    // A statement in quotes ends with the line of its context; one that no quote ends, with the message.
+    static int SqlEnd(ReadOnlySpan<byte> message, int from)
+    {
+        if (message[from - 1] != '"') return message.Length;
+        var end = message[from..].IndexOf("\"\n"u8);
+        return end >= 0 ? from + end : message[^1] == '"' && message.Length > from ? message.Length - 1 : message.Length;
+    }
+
+    // What stands in quotes; an apostrophe within a word is none.
+    static void Quoted(ReadOnlySpan<byte> text, int from, byte quote, List<Range> found)
+    {
+        for (var p = from; p < text.Length;)
         {
             var open = text[p..].IndexOf(quote);
-            if (open < 0)
-            {
-                output.Write(text[p..]);
-                return;
-            }
-            var start = p + open + 1;
-            var end = start;
-            while (end < text.Length && (text[end] != quote || (end + 1 < text.Length && text[end + 1] == quote)))
-                end += text[end] == quote ? 2 : 1;
-            end = Math.Min(end, text.Length);
-            Cut(text[p..end], start - p, end - p, output, ref count);
-            if (end < text.Length) output.Write(text.Slice(end, 1));
+            if (open < 0) return;
+            open += p;
+            p = open + 1;
+            if (quote == '\'' && open > 0 && Chars.Is(text[open - 1], Ch.Alnum | Ch.High)) continue;
+            var end = QuotedEnd(text, p, quote);
+            Add(text, p, end, found);
             p = end + 1;
         }
+    }
+
+    static int QuotedEnd(ReadOnlySpan<byte> text, int at, byte quote)
+    {
+        while (at < text.Length && (text[at] != quote || (at + 1 < text.Length && text[at + 1] == quote)))
+            at += text[at] == quote ? 2 : 1;
+        return Math.Min(at, text.Length);
     }
 
     static bool TryShape(ReadOnlySpan<byte> message, out int from, out int to)

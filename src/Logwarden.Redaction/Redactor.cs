@@ -10,7 +10,7 @@ namespace Logwarden.Redaction;
 /// Finds secrets and personal data in JSON documents and in text, and replaces them. Immutable and safe for any number of
 /// threads, each with a <see cref="RedactionScratch"/> of its own. Bad input is no error: invalid UTF-8 is passed on as it is.
 /// </summary>
-public sealed class Redactor
+public sealed partial class Redactor
 {
     readonly RedactionAction[] _actions;
     readonly bool[] _personal;

@@ -8,6 +8,7 @@ namespace Logwarden.Redaction;
 ref partial struct Scanner
 {
     const int LongWord = 16;
+    const int MaxMindLength = 40;
     const int EncodedMax = 1 << 20;
 
     bool OnLong(int start, int end)
@@ -21,9 +22,11 @@ ref partial struct Scanner
         _longEnd = to;
         var run = _text[from..to];
         if (AzureKey(run)) return Hit(RedactionRules.AzureKey, from, to);
+        if (run.Length is 44 or 64 && (AtlassianToken(run) || DropboxToken(run))) return Hit(RedactionRules.VendorKey, from, to);
         if (run.Length >= 24 && OnBase64(from, to)) return true;
         if (OnDiscord(start, end)) return true;
         if (end < _text.Length && _text[end] == '-' && OnMailchimp(start, end)) return true;
+        if (end - start == MaxMindLength && OnMaxMind(start, end)) return true;
         if (OnNtHash(start, end) || OpenAiOld(start, end) || OnAzureSecret(start)) return true;
         return OnVault(start, end) || OnGoogleClient(start, end) || OnExplained(from, Math.Max(to, end));
     }
@@ -37,6 +40,19 @@ ref partial struct Scanner
         if (run.Length is 32) return Signed(run, 20);
         return run.Length is 84 or 88 or 80 && run[52..].StartsWith("JQQJ99"u8);
     }
+
+    // Tokens of a person in Jira, Confluence and Bitbucket servers: base64 of twelve digits, a colon and twenty bytes.
+    static bool AtlassianToken(ReadOnlySpan<byte> run)
+    {
+        if (run.Length != 44 || run[0] is not ((byte)'M' or (byte)'N' or (byte)'O')) return false;
+        Span<byte> plain = stackalloc byte[15];
+        return Base64.DecodeFromUtf8(run[..20], plain, out _, out _, isFinalBlock: false) == OperationStatus.Done
+            && Chars.RunEnd(plain, 0, Ch.Digit) == 12 && plain[12] == ':';
+    }
+
+    // Dropbox tokens without an end: eleven characters, a row of A, and the rest.
+    static bool DropboxToken(ReadOnlySpan<byte> run) =>
+        run.Length == 64 && run[10..24].IndexOf("AAAAAAAAAA"u8) >= 0 && Chars.RunEnd(run, 0, Ch.Alnum) == 64 && Look.At(run) is { Entropy: > 3.5, Digits: > 2 };
 
     static bool Signed(ReadOnlySpan<byte> run, int at)
     {
@@ -72,6 +88,10 @@ ref partial struct Scanner
         var stop = Chars.RunEnd(_text, end + 3, Ch.Digit);
         return stop - end is 4 or 5 && Hit(RedactionRules.Mailchimp, start, stop);
     }
+
+    // 6 characters _ 29 _mmk
+    bool OnMaxMind(int start, int end) =>
+        _text[start + 6] == '_' && _text[start..end].EndsWith("_mmk"u8) && Hit(RedactionRules.VendorKey, start, end);
 
     // 24-28 characters . 6 . 27-40
     bool OnDiscord(int start, int end)

@@ -103,6 +103,7 @@ ref partial struct Scanner
         if (end + 1 < _text.Length && _text[end] == '.' && _text[end + 1] is (byte)'.' or (byte)'[' || value.IndexOf(".."u8) > 0) return;
         // The shell's working directory is called PWD.
         if (value[0] == '/' && place.Quote == 0 && _text[nameStart..place.Start].IndexOf("PWD"u8) >= 0) return;
+        if (IsStandIn(nameStart, place, value)) return;
         var rule = Decide(kind, value, place.Quote != 0);
         if (rule < 0 || place.Separator == ',' && rule != RedactionRules.Password && Look.At(value).Digits == 0) return;
         if (end - place.Start >= ValueMax) end = Chars.RunEnd(_text, end, Ch.Wide);
@@ -110,7 +111,34 @@ ref partial struct Scanner
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: true);
         if (rule == RedactionRules.Password) OnAccountLine(nameStart);
         Hit(rule, place.Start, end);
+        if (place.Quote != 0 && place.Start > 1 && _text[place.Start - 2] == '[') OnList(rule, place.Quote, end);
         if (place.Separator == '=') OnConnection(nameStart, place.Start, end, before: false);
+    }
+
+    // ["a", "b"]: what the first of a list is, the others are.
+    void OnList(int rule, byte quote, int end)
+    {
+        while (end < _text.Length && _text[end] == quote)
+        {
+            var next = end + 1;
+            while (next < _text.Length && (_text[next] <= ' ' || _text[next] == ',')) next++;
+            if (next == end + 1 || next >= _text.Length || _text[next] != quote) return;
+            var length = _text[(next + 1)..].IndexOf(quote);
+            if (length < 0) return;
+            end = next + 1 + length;
+            if (length > 3 && !Placeholders.IsReference(_text[(next + 1)..end])) Hit(rule, next + 1, end);
+        }
+    }
+
+    // In a program, not in a document or an address: password = "password", f(password=password), and what an anonymous log-in gives.
+    readonly bool IsStandIn(int nameStart, in Place place, ReadOnlySpan<byte> value)
+    {
+        const int Before = 80;
+        if (place.Enclosed || place.Separator is not ((byte)'=' or (byte)':')) return false;
+        var end = place.Start + value.Length;
+        var written = place.Quote != 0 ? _text[place.Start - 2] == ' ' : end < _text.Length && _text[end] is (byte)',' or (byte)')';
+        if (written && Placeholders.IsOwnName(_text[nameStart..Chars.RunEnd(_text, nameStart, Ch.Dotted)], value)) return true;
+        return place.Quote != 0 && _text[Math.Max(0, nameStart - Before)..nameStart].IndexOf("\"anonymous\""u8) >= 0;
     }
 
     // NAME=value # comment, a line of its own: what is said about a password often repeats it.
@@ -135,12 +163,13 @@ ref partial struct Scanner
         if ((kind & KeyKind.About) != KeyKind.None) return -1;
         if ((kind & KeyKind.Password) != KeyKind.None)
             return (kind & KeyKind.Id) == KeyKind.None && (quoted || !Code(value)) && value.Length >= (quoted ? 4 : 3) ? RedactionRules.Password : -1;
-        if (!quoted && Code(value) || Placeholders.IsPartlyMasked(value)) return -1;
+        if (!quoted && Code(value) || Placeholders.IsPartlyMasked(value) || Placeholders.IsMadeUp(value)) return -1;
         if (value.StartsWith("base64:"u8)) value = value[7..];
         var look = Look.At(value);
         if ((kind & KeyKind.Vendor) != KeyKind.None && value.Length == 17 && value[8] == ':' && Chars.RunEnd(value, 0, Ch.Hex) == 8 && Chars.RunEnd(value, 9, Ch.Hex) == 17) return RedactionRules.VendorKey;
         if ((kind & KeyKind.Secret) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && SecretLook(look, quoted, (kind & KeyKind.Vendor) != KeyKind.None))
             return RedactionRules.Secret;
+        if ((kind & KeyKind.Vendor) != KeyKind.None && RandomLetters(look)) return RedactionRules.VendorKey;
         if ((kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, (kind & ~KeyKind.Vendor) != KeyKind.None)) return RedactionRules.VendorKey;
         if ((kind & KeyKind.Key) != KeyKind.None && ProductKey(value)) return RedactionRules.Secret;
         if ((kind & KeyKind.Key) != KeyKind.None && (kind & KeyKind.Id) == KeyKind.None && look.Slashes + look.Spaces + look.Dots == 0 && value.IndexOf((byte)':') < 0 && look.Others <= 2 && look.Random(16, 3.0) && !Uuid(value))
@@ -170,6 +199,10 @@ ref partial struct Scanner
     }
 
     static bool Uuid(ReadOnlySpan<byte> value) => value.Length == 36 && value[8] == '-' && value[13] == '-' && value[18] == '-' && value[23] == '-';
+
+    // Letters alone, both cases as often as chance has them: no name of a thing looks so.
+    static bool RandomLetters(in Look look) => look.Length >= 32 && look.Upper * 4 >= look.Length && look.Lower * 4 >= look.Length
+        && look.Entropy >= 4.0 && look.Letters + look.Dashes == look.Length && look.Dashes <= 1;
 
     static bool VendorLook(in Look look, bool more)
     {
@@ -286,6 +319,7 @@ ref partial struct Scanner
             if (c is (byte)'"' or (byte)'\'' or (byte)'`') quote = c;
             else if (c == '\\' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'' or (byte)'\\') continue;
             else if (c is (byte)' ' or (byte)'\t' && quote == 0) continue;
+            else if (c == '[' && quote == 0 && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (quote == 0 && c is (byte)'b' or (byte)'r' or (byte)'u' or (byte)'f' && p + 1 < text.Length && text[p + 1] is (byte)'"' or (byte)'\'') continue;
             else if (c is (byte)'\r' or (byte)'\n' && quote == 0 && (separator == '>' || separator == ':' && enclosed)) continue;
             else break;

@@ -215,7 +215,7 @@ ref partial struct Scanner
         }
         else
         {
-            phone = !Address(ref d, groups) && NorthAmerican(ref d, groups, total) || Trunk(ref d, groups, total)
+            phone = !Address(ref d, groups) && NorthAmerican(ref d, groups, total) || Trunk(ref d, groups, total) || Mobile(ref d, groups, total)
                 || (total is >= 7 and <= 15 || total == 6 && d.Shape(groups, [2, 2, 2]) && d.Only(groups, (byte)' ')) && Spread(ref d, groups) && !Address(ref d, groups) && (Near(start, PhoneWords) || groups > 1 && After(stop));
         }
         if (!phone || Checks.AllSame(d.All[..total])) return false;
@@ -241,6 +241,10 @@ ref partial struct Scanner
         if (groups == 2) return d.Counts[0] is >= 2 and <= 5 && d.Counts[1] is >= 5 and <= 8 && total >= 9;
         return d.Counts[0] is 1 or 2 or 3 or 4 or 5 && d.Counts[groups - 1] >= 2;
     }
+
+    // 07700900123, 05321234567, 09171234567: no count and no id begins with a zero and has eleven digits.
+    static bool Mobile(ref Digits d, int groups, int total) =>
+        groups == 1 && total == 11 && d.All[0] == '0' && d.All[1] is (byte)'5' or (byte)'7' or (byte)'9';
 
     // 10.12.13.14, 1.2.3456: an address or a version.
     static bool Address(ref Digits d, int groups) => groups is 3 or 4 && d.Only(groups, (byte)'.') && !d.Shape(groups, [3, 3, 4]) && !d.Shape(groups, [3, 3, 3]) && !d.Shape(groups, [1, 3, 3, 4]);

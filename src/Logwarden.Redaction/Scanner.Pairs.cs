@@ -149,21 +149,22 @@ ref partial struct Scanner
         return stop - end - 1 == Length && Hit(RedactionRules.PasswordHash, start, stop);
     }
 
-    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE.</summary>
-    bool OnOption(int end, bool account)
+    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE; redis-cli -a VALUE, ldapsearch -w VALUE.</summary>
+    bool OnOption(int end, ReadOnlySpan<byte> option)
     {
+        var account = option[1] == 'u';
         var limit = Math.Min(_text.Length, end + ArgumentsMax);
         var line = _text[end..limit].IndexOf((byte)'\n');
         if (line >= 0) limit = end + line;
-        for (var p = Chars.RunEnd(_text, end, Ch.Name | Ch.Dot); p < limit;)
+        for (var p = Chars.RunEnd(_text, end, Ch.Dotted); p < limit;)
         {
             var next = NextArgument(p, limit, out var word);
             if (next < 0) return false;
             var argument = _text[word..next];
             p = next;
-            if (!account && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
+            if (option[1] == 'p' && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
                 return !Placeholders.IsReference(argument[2..]) && Hit(RedactionRules.Password, word + 2, next);
-            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual("-p"u8))) continue;
+            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual(option))) continue;
             var stop = NextArgument(next, limit, out var value);
             if (stop < 0) return false;
             if (account) value += Math.Max(_text[value..stop].IndexOf((byte)':') + 1, 0);
@@ -173,6 +174,22 @@ ref partial struct Scanner
             return Hit(RedactionRules.Password, value, stop);
         }
         return false;
+    }
+
+    /// <summary>net user NAME VALUE /add, on the command line of Windows; a star asks for the password, a slash begins an option.</summary>
+    bool OnNetUser(int end)
+    {
+        var limit = Math.Min(_text.Length, end + ArgumentsMax);
+        if (_text[end..limit].IndexOfAny((byte)'\n', (byte)'\r') is >= 0 and var line) limit = end + line;
+        var p = NextArgument(Chars.RunEnd(_text, end, Ch.Dotted), limit, out _);
+        p = p < 0 ? p : NextArgument(p, limit, out _);
+        if (p < 0) return false;
+        p = NextArgument(p, limit, out var value);
+        if (p < 0) return false;
+        var to = p;
+        if (Chars.Is(_text[value], Ch.Quote)) value++;
+        while (to > value && (Chars.Is(_text[to - 1], Ch.Quote) || _text[to - 1] == '\\')) to--;
+        return to - value >= 4 && _text[value] is not ((byte)'/' or (byte)'*') && !Placeholders.IsReference(_text[value..to]) && Hit(RedactionRules.Password, value, to);
     }
 
     /// <summary>new DirectoryEntry("LDAP://…", "account", "password"): all three arguments.</summary>

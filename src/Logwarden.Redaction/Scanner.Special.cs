@@ -28,8 +28,12 @@ ref partial struct Scanner
                 SpecialWords.SecureString => OnSecureString(end),
                 SpecialWords.ServerLogin => OnServerLogin(end),
                 SpecialWords.DirectoryHash => OnDirectoryHash(start, end),
-                SpecialWords.AccountOption => OnOption(end, account: true),
-                SpecialWords.PasswordOption => OnOption(end, account: false),
+                SpecialWords.AccountOption => OnOption(end, "-u"u8),
+                SpecialWords.PasswordOption => OnOption(end, "-p"u8),
+                SpecialWords.AuthOption => OnOption(end, "-a"u8),
+                SpecialWords.BindOption => OnOption(end, "-w"u8),
+                SpecialWords.NetUser => OnNetUser(end),
+                SpecialWords.PayPal => OnPayPal(end),
                 SpecialWords.Block => OnCredentialsBlock(end),
                 SpecialWords.DirectoryEntry => OnDirectoryEntry(end),
                 _ => false,
@@ -37,6 +41,17 @@ ref partial struct Scanner
             if (done) return true;
         }
         return false;
+    }
+
+    // access_token$production$ 16 $ 32
+    bool OnPayPal(int end)
+    {
+        var environment = Chars.RunEnd(_text, end + 1, Ch.Low);
+        if (environment >= _text.Length || _text[environment] != '$') return false;
+        var account = Chars.RunEnd(_text, environment + 1, Ch.Base36);
+        if (account - environment != 17 || account >= _text.Length || _text[account] != '$') return false;
+        var to = Chars.RunEnd(_text, account + 1, Ch.Hex);
+        return to - account == 33 && Hit(RedactionRules.Secret, environment + 1, to);
     }
 
     bool OnPem(int start)

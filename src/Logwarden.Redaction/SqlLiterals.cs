@@ -3,40 +3,26 @@ using System.Buffers;
 namespace Logwarden.Redaction;
 
 /// <summary>
-/// Takes the literals out of SQL text and leaves the statement: <c>INSERT INTO t VALUES ('a', 1)</c> becomes
+/// Finds the literals of SQL text, so that the statement can stay without them: <c>INSERT INTO t VALUES ('a', 1)</c> becomes
 /// <c>INSERT INTO t VALUES ([REDACTED:sql-literal], [REDACTED:sql-literal])</c>. Knows PostgreSQL's quoting ('' and E'\'',
 /// dollar quotes, bit and Unicode strings, nested comments); a literal that is not closed goes to the end of the text.
 /// Identifiers, also quoted ones, keywords, operators, parameters ($1) and comments without digits or quotes stay. Running it
 /// again changes nothing.
 /// </summary>
-public static class SqlLiterals
+static class SqlLiterals
 {
     static readonly SearchValues<byte> Telling = SearchValues.Create("'0123456789="u8);
 
-    static ReadOnlySpan<byte> Marker => "[REDACTED:sql-literal]"u8;
-
-    /// <summary>Writes <paramref name="sql"/> without its literals to <paramref name="output"/>.</summary>
-    /// <param name="sql">One or more statements, whole or cut off.</param>
-    /// <param name="output">Where the statement without literals goes.</param>
-    /// <param name="count">How many literals were taken out; when 0, what was written equals the input.</param>
-    public static void Redact(ReadOnlySpan<byte> sql, IBufferWriter<byte> output, out int count)
+    /// <summary>Adds the ranges of the literals of <paramref name="text"/> from <paramref name="from"/> up to <paramref name="to"/> to <paramref name="found"/>.</summary>
+    public static void Find(ReadOnlySpan<byte> text, int from, int to, List<Range> found)
     {
-        ArgumentNullException.ThrowIfNull(output);
-        count = 0;
-        int at = 0, p = 0;
-        while (p < sql.Length)
+        var sql = text[from..to];
+        for (var p = 0; p < sql.Length;)
         {
             var next = Next(sql, p, out var start, out var secret);
-            if (secret)
-            {
-                output.Write(sql[at..start]);
-                output.Write(Marker);
-                at = next;
-                count++;
-            }
+            if (secret) found.Add((from + start)..(from + next));
             p = next;
         }
-        output.Write(sql[at..]);
     }
 
     // One token: where it ends, and whether (and from where) it is a literal.

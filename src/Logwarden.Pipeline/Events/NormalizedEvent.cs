@@ -83,6 +83,9 @@ public sealed class NormalizedEvent
     /// <summary>Third such room, for text without its literals.</summary>
     internal ArrayBufferWriter<byte> Redacted { get; } = new(1024);
 
+    /// <summary>Room for the ranges of the literals in such a text.</summary>
+    internal List<Range> Found { get; } = [];
+
     /// <summary>Makes it ready for the next record.</summary>
     public void Clear()
     {

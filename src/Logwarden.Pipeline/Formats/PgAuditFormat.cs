@@ -41,7 +41,7 @@ public sealed class PgAuditFormat : IFormat
         if (record[0] == '{') refused = PgRecord.ReadJson(record, output.Index, text, columns);
         else if (!Utf8.IsValid(record)) refused = NormalizeError.At("invalid-utf8", 0, "text is not valid UTF-8");
         else if (PostgresFraming.IsCsv(record)) refused = PgRecord.ReadCsv(record, text, columns);
-        else refused = PostgresText.Read(record, text, columns);
+        else refused = PostgresLine.Read(record, text, columns);
         if (refused is not null) return refused;
         var message = text.WrittenSpan[columns[(int)PgColumn.Message]];
         Span<Range> audit = stackalloc Range[AuditFields];

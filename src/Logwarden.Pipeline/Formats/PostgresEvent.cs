@@ -1,4 +1,5 @@
 using Logwarden.Events;
+using Logwarden.Redaction;
 
 namespace Logwarden.Formats;
 
@@ -59,20 +60,26 @@ static class PostgresEvent
     /// <summary>Writes a statement without its literals.</summary>
     public static void WriteSql(JsonOut o, ReadOnlySpan<byte> name, ReadOnlySpan<byte> sql, NormalizedEvent output)
     {
-        var room = output.Redacted;
-        room.ResetWrittenCount();
-        output.SqlLiteralsRedacted += SqlText.Redact(sql, room);
-        o.Plain(name, room.WrittenSpan);
+        output.Found.Clear();
+        PostgresText.FindInStatement(sql, PostgresStatements.WithoutLiterals, output.Found);
+        WriteWithoutFound(o, name, sql, output);
     }
 
     /// <summary>Writes a message, detail or context without the values in it.</summary>
     public static void WriteRedacted(JsonOut o, ReadOnlySpan<byte> name, ReadOnlySpan<byte> text, NormalizedEvent output)
     {
         if (text.IsEmpty) return;
-        var room = output.Redacted;
-        room.ResetWrittenCount();
-        output.SqlLiteralsRedacted += SqlText.RedactMessage(text, room);
-        o.Plain(name, room.WrittenSpan);
+        output.Found.Clear();
+        PostgresText.Find(text, PostgresStatements.WithoutLiterals, output.Found);
+        WriteWithoutFound(o, name, text, output);
+    }
+
+    static void WriteWithoutFound(JsonOut o, ReadOnlySpan<byte> name, ReadOnlySpan<byte> text, NormalizedEvent output)
+    {
+        output.SqlLiteralsRedacted += output.Found.Count;
+        output.Redacted.ResetWrittenCount();
+        PostgresText.Write(text, output.Found, output.Redacted);
+        o.Plain(name, output.Redacted.WrittenSpan);
     }
 
     /// <summary>Tells that there were parameters; never what they were.</summary>

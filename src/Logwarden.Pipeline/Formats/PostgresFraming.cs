@@ -73,7 +73,7 @@ static class PostgresFraming
         if (audit < 0 || (record[audit..].Count((byte)'"') & 1) == 0) return false;
         var end = rest.IndexOf((byte)'\n');
         isKnown = end >= 0 || isAtEnd;
-        return isKnown && rest[0] != '{' && !PostgresText.TryFindSeverity(end < 0 ? rest : rest[..end], out _, out _, out _);
+        return isKnown && rest[0] != '{' && !PostgresLine.TryFindSeverity(end < 0 ? rest : rest[..end], out _, out _, out _);
     }
 
     /// <summary>Length of the CSV record with its line break; 0 when a quote stays open or is wrong.</summary>

@@ -43,9 +43,9 @@ static class KeyNames
     static readonly byte[][] AboutEndings = Ascii(
         "name", "arn", "type", "count", "length", "size", "policy", "status", "time", "date", "expires", "expiry", "expiration",
         "expiresin", "enabled", "required", "uri", "url", "path", "file", "filename", "version", "versionid", "algorithm", "alg",
-        "field", "alias", "region", "used", "lastused", "state", "fingerprint", "usage", "method", "provider", "issuer",
+        "field", "alias", "region", "used", "lastused", "lastaccess", "state", "fingerprint", "usage", "method", "provider", "issuer",
         "source", "mode", "format", "publickey", "keyid", "secretid", "keypair", "primarykey", "foreignkey", "partitionkey",
-        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "pagetoken",
+        "sortkey", "hashkey", "rangekey", "s3key", "objectkey", "nexttoken", "continuationtoken", "nextpagetoken", "lastpagetoken",
         "signingtoken", "signintoken", "clientrequesttoken", "idempotencytoken", "keyspec", "keystate", "keymanager",
         "authenticated", "selectionexpression", "updatedat", "createdat", "issuedat", "rotation", "limit", "max", "min",
         "reset", "authority", "audience", "scope", "scopes", "authtype", "authtime", "authmode", "description", "label",
@@ -53,9 +53,12 @@ static class KeyNames
         "tokens", "budget", "masterkeyid", "host", "port", "role", "user", "username", "owner", "email", "domain", "uid",
         "error", "message", "event", "action", "result", "reason", "code", "service", "client", "server", "account", "provisioner");
 
+    // The name says that its value is none.
+    static readonly byte[][] NotOneStarts = Ascii("dummy", "fake", "bogus", "placeholder", "sampletoken", "samplekey", "mocktoken", "mockkey", "nonmatching", "notreal", "notasecret");
+
     static readonly byte[][] PasswordEndings = Ascii("pass", "pwd", "pw", "psw", "pswd", "pss");
     static readonly byte[][] NotPassword = Ascii("bypass", "compass", "onepass", "encompass", "surpass", "trespass");
-    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login");
+    static readonly byte[][] KeyEndings = Ascii("key", "keys", "pat", "psk", "hmac", "sas", "sig", "webhook", "dsn", "otp", "seed", "nonce", "pin", "login", "access");
 
     /// <summary>Reads the <paramref name="name"/> of a key.</summary>
     public static KeyKind Read(ReadOnlySpan<byte> name)
@@ -67,16 +70,21 @@ static class KeyNames
             if (Chars.Is(c, Ch.Alnum)) compact[n++] = Chars.Lower(c);
         compact = compact[..n];
         if (n < 2) return KeyKind.None;
-        if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8) || EndsWith(compact, "credentialuid"u8))
+        if (EndsWith(compact, "accesskeyid"u8) || compact.SequenceEqual("accesskey"u8)
+            || EndsWith(compact, "credentialuid"u8) || EndsWith(compact, "traceids"u8))
+        {
             return KeyKind.AccessKeyId;
+        }
         if (EndsWith(compact, "encryptedusername"u8)) return KeyKind.Secret;
         // A React build bakes these into its pages: accounts as well as keys.
         if (compact.StartsWith("reactapp"u8) && (EndsWith(compact, "user"u8) || EndsWith(compact, "username"u8))) return KeyKind.Password;
         // .npmrc and Docker write account and password as base64 under this name.
         if (compact.SequenceEqual("auth"u8)) return KeyKind.Key;
         var kind = Contained(compact) | Ending(compact);
-        if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8)) return KeyKind.None;
+        if (kind == KeyKind.Id || compact.SequenceEqual("clienttoken"u8) || compact.SequenceEqual("pagetoken"u8)) return KeyKind.None;
         if (kind != KeyKind.None && EndsWithAny(compact, AboutEndings)) kind |= KeyKind.About;
+        // A password stays one whatever is said about it.
+        if ((kind & KeyKind.Password) == KeyKind.None && StartsWithAny(compact, NotOneStarts)) kind |= KeyKind.About;
         return kind;
     }
 
@@ -106,6 +114,13 @@ static class KeyNames
         return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;
     }
 
+    static bool StartsWithAny(ReadOnlySpan<byte> compact, byte[][] starts)
+    {
+        foreach (var start in starts)
+            if (compact.StartsWith(start)) return true;
+        return false;
+    }
+
     static bool EndsWithAny(ReadOnlySpan<byte> compact, byte[][] endings)
     {
         foreach (var ending in endings)
@@ -120,8 +135,11 @@ static class KeyNames
     static (string Word, KeyKind Kind)[] BuildWords()
     {
         List<(string, KeyKind)> words = [];
-        foreach (var w in new[] { "password", "passwd", "passphrase", "passcode", "userpwd", "kennwort", "motdepasse", "contrasena", "senha", "wachtwoord" })
+        foreach (var w in new[] { "password", "passwd", "passphrase", "passcode", "userpwd", "kennwort", "motdepasse", "contrasena", "contrasea", "senha", "wachtwoord",
+            "passwort", "adgangskode", "salasana", "losenord", "parola", "heslo" })
+        {
             words.Add((w, KeyKind.Password));
+        }
         foreach (var w in new[] { "secret", "token", "apikey", "apitoken", "accesskey", "authkey", "privatekey", "signingkey", "encryptionkey",
             "credential", "bearer", "sessionkey", "accountkey", "sharedaccess", "storagekey", "masterkey", "authorization", "jwt", "apisecret",
             "clientsecret", "refreshtok", "unsealkey", "licensekey", "deploykey", "authtok", "servicekey", "sharedkey", "cookie", "sessionid",

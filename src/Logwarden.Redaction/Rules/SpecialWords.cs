@@ -22,6 +22,10 @@ static class SpecialWords
     internal const int DirectoryHash = 15;
     internal const int AccountOption = 16;
     internal const int PasswordOption = 17;
+    internal const int PayPal = 18;
+    internal const int AuthOption = 19;
+    internal const int BindOption = 20;
+    internal const int NetUser = 21;
 
     static readonly (string Word, bool Fold, int Kind)[] Words =
     [
@@ -52,6 +56,21 @@ static class SpecialWords
         ("psexec", true, PasswordOption),
         ("mysql ", false, PasswordOption),
         ("mysqldump ", false, PasswordOption),
+        ("net user ", true, NetUser),
+        ("net1 user ", true, NetUser),
+        ("net.exe user ", true, NetUser),
+        // Behind the backslash of a path the n reads as that of an escape.
+        ("et1 user ", true, NetUser),
+        ("et.exe user ", true, NetUser),
+        ("docker login ", false, PasswordOption),
+        ("podman login ", false, PasswordOption),
+        ("redis-cli ", false, AuthOption),
+        ("ldapsearch ", false, BindOption),
+        ("ldapmodify ", false, BindOption),
+        ("ldapadd ", false, BindOption),
+        ("ldapdelete ", false, BindOption),
+        ("ldapwhoami ", false, BindOption),
+        ("access_token$", false, PayPal),
     ];
 
     internal static readonly LiteralTable Table = new([.. Words.Select(w => (Encoding.ASCII.GetBytes(w.Word), w.Fold))]);

@@ -74,5 +74,17 @@ static class VendorNames
         "webex", "webflow", "webscraping", "wechat", "whatsapp", "whitesource", "wistia", "worldcoinindex", "wrike",
         "xero", "yandex", "youneedabudget", "yousign", "youtube", "zendesk", "zenrows", "zenscrape", "zerobounce",
         "zoho", "zulip",
+        "agora", "ai21", "aikido", "aiven", "anypoint", "apify", "arcjet", "authress", "bamboo", "blockfrost",
+        "branchio", "browserbase", "builderio", "buttercms", "calcom", "cartesia", "cielo", "civo", "clickhouse",
+        "codacy", "composio", "configcat", "couchbase", "crossmint", "databento", "deepl", "devcycle", "dwolla",
+        "endorlabs", "falai", "fireworks", "flagsmith", "fleetbase", "freemius", "gitea", "gitee", "gitguardian",
+        "harness", "helicone", "helius", "iterable", "jina", "jotform", "jumpcloud", "kagi", "langchain", "langfuse",
+        "leanix", "livekit", "logfire", "mailersend", "mailtrap", "meilisearch", "memfault", "mercadopago",
+        "mergify", "mistral", "momento", "mulesoft", "ngrok", "novita", "ollama", "onfido", "openrouter", "paddle",
+        "paystack", "polygonio", "posthog", "prismic", "qdrant", "quicknode", "replicate", "resend", "retool",
+        "rootly", "runpod", "samsara", "settlemint", "shortcut", "siliconflow", "smartsheet", "sonatype", "statsig",
+        "storyblok", "svix", "tableau", "tavily", "tencent", "thirdweb", "togetherai", "triggerdev", "turso",
+        "typesense", "ubidots", "valtown", "volcengine", "voyageai", "xata", "xendit", "zapier", "zhipu", "zilliz",
+        "zuplo",
     ];
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.CommandLine;
 using System.Text.Json;
+using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Redaction;
 
@@ -16,17 +17,17 @@ static class RedactCommand
         var data = Cli.Data();
         var format = new Option<string>("--format")
         {
-            Description = "text, ndjson, or auto: a line that is a JSON document is treated as one, all else as text.",
+            Description = "text, ndjson, or auto: a line that is a JSON document is treated as one, all else as text. pgaudit: a PostgreSQL log in any of its forms; the literals of its statements and the data in its messages go as well.",
             DefaultValueFactory = _ => "auto",
         };
-        format.AcceptOnlyFromAmong("auto", "text", "ndjson");
+        format.AcceptOnlyFromAmong("auto", "text", "ndjson", "pgaudit");
         var report = new Option<string?>("--report")
         {
             Description = "One JSON line for each finding (rule, file, line, offset and length in bytes; never the secret), into FILE, or in place of the redacted text where no FILE is given.",
             Arity = ArgumentArity.ZeroOrOne,
             HelpName = "FILE",
         };
-        var payloads = new Option<bool>("--drop-payloads") { Description = "Also drop request and response bodies whole, by field name, as the pipeline does. Without it they are scanned like the rest." };
+        var payloads = new Option<bool>("--drop-payloads") { Description = "Also drop request and response bodies whole, by field name, as the pipeline does, and with --format pgaudit whole statements. Without it they are scanned like the rest." };
         var command = new Command("redact", "Takes secrets and personal data out of text or NDJSON.") { files, format, report, payloads, policy, data };
         command.SetAction(parsed =>
         {
@@ -36,7 +37,10 @@ static class RedactCommand
             var path = parsed.GetValue(report);
             using var output = Console.OpenStandardOutput();
             using var reportFile = path is null ? null : File.Create(path);
-            var filter = new RedactFilter(redactor, parsed.GetRequiredValue(format), wanted && path is null ? null : output, wanted ? reportFile ?? output : null);
+            var filter = new RedactFilter(redactor, parsed.GetRequiredValue(format), wanted && path is null ? null : output, wanted ? reportFile ?? output : null)
+            {
+                Statements = parsed.GetValue(payloads) ? PostgresStatements.Removed : PostgresStatements.WithoutLiterals,
+            };
             foreach (var file in parsed.GetRequiredValue(files))
             {
                 using var input = Input.Open(file);
@@ -58,11 +62,15 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
     const int BlockBytesMax = 64 * 1024 * 1024;
 
     readonly RedactionScratch _scratch = new();
+    readonly PostgresData _postgres = new();
     readonly ArrayBufferWriter<byte> _redacted = new(BlockBytes);
     byte[] _buffer = new byte[2 * BlockBytes];
     string _file = "";
     long _offset;
     long _line;
+
+    /// <summary>What becomes of statements in a PostgreSQL log.</summary>
+    public PostgresStatements Statements { get; init; }
 
     public void Run(Stream input, string file)
     {
@@ -91,7 +99,7 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
     int Flush(int held, bool isEnd)
     {
         var bytes = _buffer.AsSpan(0, held);
-        var end = isEnd ? held : Boundary(bytes);
+        var end = isEnd ? held : IsPostgres ? PostgresBoundary(bytes) : Boundary(bytes);
         if (end > 0) Block(bytes[..end]);
         bytes[end..].CopyTo(_buffer);
         return held - end;
@@ -106,8 +114,37 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
         return bytes[..begin].LastIndexOf((byte)'\n') + 1;
     }
 
+    bool IsPostgres => string.Equals(format, "pgaudit", StringComparison.Ordinal);
+
+    /// <summary>A record is whole when the next one has begun, so the last of a block waits.</summary>
+    static int PostgresBoundary(ReadOnlySpan<byte> bytes)
+    {
+        int at = 0, last = 0;
+        while (at < bytes.Length) (last, at) = (at, at + PostgresData.RecordLength(bytes[at..]));
+        return last;
+    }
+
+    void Postgres(ReadOnlySpan<byte> block)
+    {
+        for (var at = 0; at < block.Length;)
+        {
+            var length = PostgresData.RecordLength(block[at..]);
+            var record = block.Slice(at, length).TrimEnd("\r\n"u8);
+            var isJson = IsJson(record);
+            _redacted.ResetWrittenCount();
+            Emit(record, redactor.Postgres(record, _postgres.Find(record, isJson, Statements), isJson, _scratch, _redacted));
+            Pass(block[(at + record.Length)..(at + length)]);
+            at += length;
+        }
+    }
+
     void Block(ReadOnlySpan<byte> block)
     {
+        if (IsPostgres)
+        {
+            Postgres(block);
+            return;
+        }
         if (string.Equals(format, "text", StringComparison.Ordinal))
         {
             Text(block);

@@ -6,70 +6,9 @@ using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Redaction;
 
-/// <summary>Rates over labelled corpora of secrets and over benign logs. The limits are floors under what was measured.</summary>
+/// <summary>Rates over labelled files, sentences and database logs; those over labelled cases and ordinary logs are in <see cref="ScoreTests"/>.</summary>
 public class CorporaTests(ITestOutputHelper output)
 {
-    [Theory]
-    [InlineData("secrets-gitleaks", 0.02)]
-    [InlineData("secrets-ms-security-utilities", 0.01)]
-    [InlineData("secrets-noseyparker", 0.05)] // what stays are names of buckets and hosts, and words that the text repeats
-    [InlineData("secrets-kingfisher", 0.05)]
-    [InlineData("secrets-detect-secrets", 0.05)]
-    public void Secrets_of_the_corpus_are_gone(string corpus, double leaksMax)
-    {
-        int cases = 0, leaks = 0;
-        foreach (var line in File.ReadLines(Corpora.PathOf(corpus, "cases.jsonl")))
-        {
-            using var document = JsonDocument.Parse(line);
-            var entry = document.RootElement;
-            if (!string.Equals(entry.GetProperty("label").GetString(), "positive", StringComparison.Ordinal)
-                || (entry.TryGetProperty("rule", out var rule) && rule.GetString()!.StartsWith("DAT", StringComparison.Ordinal)))
-            {
-                continue;
-            }
-            var text = entry.GetProperty("text").GetString()!;
-            var result = Redacting.Text(text);
-            cases++;
-            if (Secrets(entry, text).Any(secret => Redacting.Leaks(result, secret)) || string.Equals(result, text, StringComparison.Ordinal)) leaks++;
-        }
-        output.WriteLine($"{corpus}: {cases} cases, {leaks} leaks");
-        Assert.True(leaks <= cases * leaksMax, $"{leaks} of {cases}");
-    }
-
-    static IEnumerable<string> Secrets(JsonElement entry, string text)
-    {
-        foreach (var name in new[] { "gitleaks_secret", "secret" })
-        {
-            if (!entry.TryGetProperty(name, out var secret) || secret.ValueKind != JsonValueKind.String) continue;
-            yield return secret.GetString()!;
-            yield break;
-        }
-        if (!entry.TryGetProperty("secret_spans", out var spans)) yield break;
-        foreach (var span in spans.EnumerateArray()) yield return text[span[0].GetInt32()..span[1].GetInt32()];
-    }
-
-    // Most negatives of one rule are true secrets of another (a key of a cloud under the name of its neighbour), so the limits
-    // are what is left of them, and not zero.
-    [Theory]
-    [InlineData("secrets-gitleaks", 28)]
-    [InlineData("secrets-ms-security-utilities", 0)]
-    [InlineData("secrets-noseyparker", 13)]
-    [InlineData("secrets-kingfisher", 2)]
-    [InlineData("secrets-detect-secrets", 6)]
-    public void Negatives_of_the_corpus_stay_but_for_secrets_of_another_kind(string corpus, int most)
-    {
-        List<string> changed = [];
-        foreach (var line in File.ReadLines(Corpora.PathOf(corpus, "cases.jsonl")))
-        {
-            using var document = JsonDocument.Parse(line);
-            if (!string.Equals(document.RootElement.GetProperty("label").GetString(), "negative", StringComparison.Ordinal)) continue;
-            var text = document.RootElement.GetProperty("text").GetString()!;
-            if (!string.Equals(Redacting.Text(text), text, StringComparison.Ordinal)) changed.Add(document.RootElement.GetProperty("id").GetString()!);
-        }
-        output.WriteLine($"{corpus}: {changed.Count} negatives changed");
-        Assert.True(changed.Count <= most, string.Join(' ', changed));
-    }
-
     [Theory]
     [InlineData("output.json", 0.05)]
     [InlineData("no_ml.json", 0.08)] // with PASSWORD EXPIRE, "kty" and host names, which hold no secret
@@ -84,7 +23,7 @@ public class CorporaTests(ITestOutputHelper output)
             values++;
             var bytes = File.ReadAllBytes(file);
             _ = Redacting.Text(bytes, out var scratch);
-            if (Redacting.Leaks(Line(bytes, scratch, place.GetProperty("line_num").GetInt32()), place.GetProperty("value").GetString()!)) leaks++;
+            if (Redacting.Leaks(Line(bytes, scratch, place.GetProperty("line_num").GetInt32()), place.GetProperty("value").GetString()!)) { leaks++; if (Environment.GetEnvironmentVariable("DUMP") is { } d) File.AppendAllText(d, "CRED " + findings + " " + Path.GetFileName(file) + " value=" + place.GetProperty("value").GetString() + " line=" + place.GetProperty("line").GetString() + "\n"); }
         }
         output.WriteLine($"{findings}: {values} values, {leaks} leaks");
         Assert.True(values > 200);
@@ -101,60 +40,6 @@ public class CorporaTests(ITestOutputHelper output)
         foreach (var hit in scratch.Findings)
             for (var i = Math.Max(hit.Start, start); i < Math.Min(hit.Start + hit.Length, end); i++) line[i - start] = 0;
         return Encoding.UTF8.GetString(line);
-    }
-
-    [Fact]
-    public void Ordinary_logs_of_many_sources_lose_nothing_but_addresses_payloads_and_session_tokens()
-    {
-        List<string> others = [];
-        var redactor = Redactor.Create(new RedactionOptions());
-        var scratch = new RedactionScratch();
-        foreach (var line in File.ReadLines(Corpora.PathOf("splunk-example-logs", "examples.jsonl")))
-        {
-            using var document = JsonDocument.Parse(line);
-            var log = Encoding.UTF8.GetBytes(document.RootElement.GetProperty("example_log").GetString()!);
-            var buffer = new ArrayBufferWriter<byte>();
-            if (!(IsJson(log) ? redactor.Json(log, [], scratch, buffer) : redactor.Text(log, scratch, buffer))) continue;
-            foreach (var finding in scratch.Findings)
-                if (finding.RuleId is not ("email" or "payload" or "sensitive-field")) others.Add(finding.RuleId + " in " + document.RootElement.GetProperty("data_source").GetString());
-        }
-        Assert.Empty(others);
-    }
-
-    static bool IsJson(byte[] text)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            return true;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
-
-    [Fact]
-    public void Ordinary_cloudtrail_records_stay_as_they_are_but_for_session_tokens()
-    {
-        int records = 0, falsely = 0;
-        var redactor = Redactor.Create(new RedactionOptions());
-        var scratch = new RedactionScratch();
-        foreach (var file in Directory.EnumerateFiles(Corpora.Folder("cloudtrail-invictus"), "*.json", SearchOption.AllDirectories))
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
-            foreach (var record in document.RootElement.GetProperty("Records").EnumerateArray())
-            {
-                records++;
-                var raw = record.GetRawText();
-                if (!redactor.Json(Encoding.UTF8.GetBytes(raw), [], scratch, new ArrayBufferWriter<byte>())) continue;
-                foreach (var finding in scratch.Findings)
-                    if (!raw[..finding.Start].EndsWith("\"sessionToken\":\"", StringComparison.Ordinal)) falsely++;
-            }
-        }
-        output.WriteLine($"{records} records, {falsely} false hits");
-        Assert.True(records > 700);
-        Assert.Equal(0, falsely);
     }
 
     [Fact]
@@ -185,35 +70,45 @@ public class CorporaTests(ITestOutputHelper output)
         Assert.True(right >= hits * 0.90, $"precision {right}/{hits}");
     }
 
-    [Fact]
-    public void No_byte_of_a_secret_in_a_postgres_line_survives()
+    [Theory]
+    [InlineData(PostgresStatements.Removed)]
+    [InlineData(PostgresStatements.WithoutLiterals)]
+    public void No_byte_of_a_secret_in_a_postgres_line_survives(PostgresStatements statements)
     {
         using var document = JsonDocument.Parse(File.ReadAllBytes(Corpora.PathOf("postgres-pganalyze", "analyze_cases.json")));
-        List<string> leaks = [];
-        int clean = 0, changed = 0;
+        List<string> leaks = [], changed = [];
+        var lines = 0;
+        List<Range> found = [];
         foreach (var (line, expected) in document.RootElement.EnumerateArray().SelectMany(c => c.GetProperty("lines_in").EnumerateArray().Zip(c.GetProperty("expected").EnumerateArray())))
         {
-            var content = line.GetProperty("Content").GetString()!;
-            var buffer = new ArrayBufferWriter<byte>();
-            if (line.TryGetProperty("LogLevel", out var level) && string.Equals(level.GetString(), "STATEMENT", StringComparison.Ordinal)) PostgresText.Statement(Encoding.UTF8.GetBytes(content), PostgresStatements.Removed, buffer, out _);
-            else PostgresText.Redact(Encoding.UTF8.GetBytes(content), PostgresStatements.Removed, buffer, out _);
-            var result = Encoding.UTF8.GetString(buffer.WrittenSpan);
-            if (!expected.TryGetProperty("SecretMarkers", out var markers) || markers.ValueKind != JsonValueKind.Array || markers.GetArrayLength() == 0)
+            lines++;
+            var content = Encoding.UTF8.GetBytes(line.GetProperty("Content").GetString()!);
+            found.Clear();
+            if (line.TryGetProperty("LogLevel", out var level) && level.ValueEquals("STATEMENT")) PostgresText.FindInStatement(content, statements, found);
+            else PostgresText.Find(content, statements, found);
+            var gone = new bool[content.Length];
+            foreach (var range in found) Array.Fill(gone, true, range.Start.Value, range.End.Value - range.Start.Value);
+            var secret = new bool[content.Length];
+            var kept = new bool[content.Length];
+            if (expected.TryGetProperty("SecretMarkers", out var markers) && markers.ValueKind == JsonValueKind.Array)
             {
-                clean++;
-                if (!string.Equals(result, content, StringComparison.Ordinal)) changed++;
-                continue;
+                foreach (var marker in markers.EnumerateArray())
+                {
+                    var start = marker.TryGetProperty("ByteStart", out var given) ? given.GetInt32() : 0;
+                    var end = Math.Min(content.Length, marker.GetProperty("ByteEnd").GetInt32());
+                    // Where statements stay, their words are no secret; the values in them are tested as SQL literals.
+                    var shape = statements == PostgresStatements.WithoutLiterals && markers.EnumerateArray().Any(m => m.GetProperty("Kind").ValueEquals("StatementTextLogSecret") && m.GetProperty("ByteEnd").GetInt32() == marker.GetProperty("ByteEnd").GetInt32());
+                    Array.Fill(shape ? kept : secret, true, start, end - start);
+                }
             }
-            var rest = result.Replace("[REDACTED:sql-literal]", "", StringComparison.Ordinal);
-            var bytes = Encoding.UTF8.GetBytes(content);
-            var secretBytes = markers.EnumerateArray().Select(m => (From: m.TryGetProperty("ByteStart", out var s) ? s.GetInt32() : 0, To: m.GetProperty("ByteEnd").GetInt32())).Distinct().ToArray();
-            var kept = new StringBuilder();
-            for (var i = 0; i < bytes.Length; i++)
-                if (!secretBytes.Any(m => i >= m.From && i < m.To)) kept.Append((char)bytes[i]);
-            if (Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(rest)).Length > kept.Length) leaks.Add(content + " -> " + result);
+            var text = line.GetProperty("Content").GetString()!;
+            if (Enumerable.Range(0, content.Length).Any(i => secret[i] && !gone[i] && content[i] > ' ')) leaks.Add(text);
+            if (Enumerable.Range(0, content.Length).Any(i => gone[i] && !secret[i] && !kept[i])) changed.Add(text);
         }
-        output.WriteLine($"{leaks.Count} lines with leaks, {changed} of {clean} lines without secrets changed");
+        output.WriteLine($"{lines} lines, {leaks.Count} with leaks, {changed.Count} changed outside their secrets");
+        foreach (var one in changed) output.WriteLine(one[..Math.Min(100, one.Length)].ReplaceLineEndings(" "));
+        Assert.True(lines > 100);
         Assert.Empty(leaks);
-        Assert.True(changed <= clean * 0.1, $"{changed} of {clean}");
+        Assert.True(changed.Count <= lines * 0.01, $"{changed.Count} of {lines} changed");
     }
 }

@@ -9,7 +9,7 @@ namespace Logwarden.Formats;
 /// colons behind the address, as RDS writes <c>%t:%r:%u@%d:[%p]:</c>; <c>key=value</c> pairs, as in <c>user=%u,db=%d,app=%a,client=%h</c>;
 /// a session id of two hexadecimal numbers; a line number <c>[3-1]</c>.
 /// </summary>
-static class PostgresText
+static class PostgresLine
 {
     const int PrefixBytesMax = 1024;
     static readonly NameTable Severities = new(
