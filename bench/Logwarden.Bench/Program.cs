@@ -14,6 +14,7 @@ static class Program
 
     static async Task<int> Main(string[] args)
     {
+        Segments.NativeArenas.UseOne();
         if (args.Length > 0 && All.TryGetValue(args[0], out var bench))
         {
             await bench.Run(args[1..]);

@@ -8,6 +8,7 @@ static class Program
 {
     static async Task<int> Main(string[] args)
     {
+        Segments.NativeArenas.UseOne();
         var parsed = Root().Parse(args);
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
@@ -29,7 +30,7 @@ static class Program
             await Console.Error.WriteLineAsync("stopped; run it again to go on where it was.");
             return Cli.Interrupted;
         }
-        catch (IOException broken)
+        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"error: {broken.Message}");
             return Cli.Broken;
