@@ -14,6 +14,7 @@ namespace Logwarden.Bench;
 static class JournalBench
 {
     const int BatchEvents = 1000;
+    const int BatchesInFlight = 4;
     const int JsonBytes = 1180;
 
     public static int Run(bool quick, bool json, TextWriter output)
@@ -74,18 +75,12 @@ static class JournalBench
         var text = Encoding.ASCII.GetBytes(Convert.ToBase64String(random)[..(JsonBytes - 8)]);
         byte[] body = [.. "{\"a\":\""u8, .. text, .. "\"}"u8];
         using var journal = DiskJournal.Open(new() { Directory = directory, BytesMax = 64L << 30 }, time);
-        var feed = journal.OpenFeed("bench", 4);
-        Warm(feed, body);
+        var batches = Enumerable.Range(0, BatchesInFlight).Select(_ => new AppendBatch { Source = "bench" }).ToArray();
+        AppendAll(journal, batches, body, 0, BatchEvents * 8);
         var before = Cpu();
         var start = time.GetTimestamp();
         var bytes = journal.Bytes;
-        for (var n = 0; n < events; n += BatchEvents)
-        {
-            var batch = feed.Next();
-            Fill(batch, body, n + BatchEvents * 10);
-            feed.Append(batch);
-        }
-        feed.Drain();
+        AppendAll(journal, batches, body, BatchEvents * 10, events);
         var took = time.GetElapsedTime(start).TotalSeconds;
         var cpu = Cpu() - before;
         return (events / took, (journal.Bytes - bytes) / 1e6 / took, cpu * 1e6 / events);
@@ -97,15 +92,19 @@ static class JournalBench
         return process.TotalProcessorTime.TotalSeconds;
     }
 
-    static void Warm(JournalFeed feed, byte[] body)
+    // As ingest does it: a batch is filled while those before it wait for the disk.
+    static void AppendAll(DiskJournal journal, AppendBatch[] batches, byte[] body, int from, int events)
     {
-        for (var i = 0; i < 8; i++)
+        var receipts = new Queue<Task<AppendReceipt>>();
+        for (var n = 0; n < events; n += BatchEvents)
         {
-            var batch = feed.Next();
-            Fill(batch, body, i * BatchEvents);
-            feed.Append(batch);
+            if (receipts.Count == batches.Length) receipts.Dequeue().GetAwaiter().GetResult();
+            var batch = batches[n / BatchEvents % batches.Length];
+            batch.Clear();
+            Fill(batch, body, from + n);
+            receipts.Enqueue(journal.AppendAsync(batch, CancellationToken.None).AsTask());
         }
-        feed.Drain();
+        while (receipts.Count > 0) receipts.Dequeue().GetAwaiter().GetResult();
     }
 
     static void Fill(AppendBatch batch, byte[] body, int from)

@@ -124,11 +124,6 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
         return await waiting.Receipt.Task;
     }
 
-    /// <summary>For file ingest: a feeder that fills one batch while earlier ones are being written.</summary>
-    /// <param name="source">Id of the source.</param>
-    /// <param name="batches">How many batches there are in all; at least 2.</param>
-    public JournalFeed OpenFeed(string source, int batches) => new(this, source, batches);
-
     /// <summary>
     /// A reader with a durable cursor of this name. A new one begins with the oldest event kept. From then on events are kept
     /// until it has acknowledged them; while no reader has a name, everything is kept.
@@ -227,18 +222,6 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
         var readers = new List<ReaderLedger>(cursors.Count);
         foreach (var (name, cursor) in cursors) readers.Add(new(name, cursor, durableEnd - cursor));
         return new(durableEnd, total, sources, readers);
-    }
-
-    /// <summary>Puts a batch into the queue without waiting for its receipt; blocks while the queue is full.</summary>
-    internal Task<AppendReceipt> Enqueue(AppendBatch batch)
-    {
-        Check(batch);
-        var waiting = new WaitingAppend(batch);
-        while (!_waiting.Writer.TryWrite(waiting))
-        {
-            if (!_waiting.Writer.WaitToWriteAsync().AsTask().GetAwaiter().GetResult()) throw Dead();
-        }
-        return waiting.Receipt.Task;
     }
 
     void Check(AppendBatch batch)

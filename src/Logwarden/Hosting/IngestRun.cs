@@ -105,7 +105,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             var worker = makeWorker();
             var batches = Enumerable.Range(0, InFlightMax + 1).Select(_ => new AppendBatch { Source = route.Source }).ToArray();
-            var inFlight = new Queue<ValueTask<AppendReceipt>>(InFlightMax);
+            var inFlight = new Queue<Task<AppendReceipt>>(InFlightMax);
             var turn = 0;
             await foreach (var chunk in _full.Reader.ReadAllAsync(CancellationToken.None))
             {
@@ -129,7 +129,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     }
 
     /// <summary>Appends; when the journal is full, waits until the sealer has made room.</summary>
-    async ValueTask<AppendReceipt> AppendAsync(AppendBatch batch, CancellationToken cancel)
+    async Task<AppendReceipt> AppendAsync(AppendBatch batch, CancellationToken cancel)
     {
         while (true)
         {

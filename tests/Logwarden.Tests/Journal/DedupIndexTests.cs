@@ -137,7 +137,7 @@ public class DedupIndexTests
             ledger.Sources.Select(s => (s.Source, (s.In, s.Stored, s.Duplicates, s.Quarantined))));
     }, iter: 20, threads: 2);
 
-    static void Append(DiskJournal journal, AppendBatch batch) => journal.Enqueue(batch).GetAwaiter().GetResult();
+    static void Append(DiskJournal journal, AppendBatch batch) => journal.AppendAsync(batch, CancellationToken.None).AsTask().GetAwaiter().GetResult();
 
     static UInt128 Key(long i) => DedupKey.Of("s"u8, BitConverter.GetBytes(i));
 }

@@ -177,20 +177,21 @@ public class DiskJournalTests
     }
 
     [Fact]
-    public void A_feed_fills_one_batch_while_another_is_written()
+    public async Task Batches_wait_for_the_disk_together_and_each_has_its_own_receipt()
     {
         using var world = new JournalWorld();
         using var journal = world.Open();
-        var feed = journal.OpenFeed("files", 2);
+        var receipts = new List<Task<AppendReceipt>>();
         for (var i = 0; i < 50; i++)
         {
-            var batch = feed.Next();
+            var batch = new AppendBatch { Source = "files" };
             for (var j = 0; j < 20; j++) Add(batch, $"{i}-{j % 19}", 100, j == 0 ? "why" : null);
-            feed.Append(batch);
+            receipts.Add(journal.AppendAsync(batch, Cancel).AsTask());
         }
-        feed.Drain();
+        var all = await Task.WhenAll(receipts);
 
-        Assert.Equal((900, 50, 50), (feed.Stored, feed.Duplicates, feed.Quarantined));
+        Assert.All(all, receipt => Assert.Equal((18, 1, 1), (receipt.Stored, receipt.Duplicates, receipt.Quarantined)));
+        Assert.Equal(all.Select((_, i) => i * 19L), all.Select(receipt => receipt.First));
         Assert.Equal(950, journal.DurableEnd);
     }
 
