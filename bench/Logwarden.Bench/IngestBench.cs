@@ -21,7 +21,7 @@ static class IngestBench
         {
             var cloudTrail = await StagesAsync(folder, "cloudtrail", Records.CloudTrail(Path.Combine(folder, "in"), count), count);
             var app = await StagesAsync(folder, "app", Records.App(Path.Combine(folder, "in-app"), count), count);
-            var peak = Figure.PeakMemory();
+            var peak = cloudTrail.Concat(app).Max(figure => figure.Peak);
             Console.WriteLine($"\npeak memory {Cli.Size(peak)}");
             if (args.Contains("--json", StringComparer.Ordinal))
             {
@@ -51,9 +51,13 @@ static class IngestBench
             var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
             figures.Add(await Figure.MeasureAsync($"{format}: to durable journal", count, input.Bytes, async () => result = await run.RunAsync(input.Files, CancellationToken.None)));
             if (result!.Stored != count) throw new InvalidOperationException($"{result.Stored} of {count} events were stored: {result}");
-            var seal = await Figure.MeasureAsync($"{format}: sealing and archiving", count, input.Bytes, () => installation.SealAsync(CancellationToken.None));
+            var seal = await Figure.MeasureAsync($"{format}: sealing and archiving", count, input.Bytes, async () =>
+            {
+                await installation.SealAsync(CancellationToken.None);
+                if (await installation.IndexAsync(CancellationToken.None) is { } failed) throw new InvalidOperationException(failed);
+            });
             figures.Add(seal);
-            figures.Add(new($"{format}: records to archive", count, input.Bytes, figures[1].Wall + seal.Wall, figures[1].Cpu + seal.Cpu));
+            figures.Add(new($"{format}: records to archive", count, input.Bytes, figures[1].Wall + seal.Wall, figures[1].Cpu + seal.Cpu, Math.Max(figures[1].Peak, seal.Peak)));
         }
         Figure.Print(figures);
         var segments = Directory.EnumerateFiles(Path.Combine(data, "hot"), "*.parquet", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);

@@ -48,6 +48,31 @@ public class IngestTests
         await Tool.OkAsync("verify", data.In("archive"));
     }
 
+    [Fact]
+    public async Task A_text_index_that_can_not_be_made_is_told_and_made_later_and_nothing_else_suffers()
+    {
+        using var data = new TempFolder();
+        string[] ingest = ["ingest", "--data", data.Path, "--source", "shop", "--format", "app", "-"];
+        Assert.Equal(0, (await Tool.RunAsync(Order("first"), ingest)).ExitCode);
+        var index = Assert.Single(Directory.GetFiles(data.Path, "*.tokens", SearchOption.AllDirectories));
+        File.Delete(index);
+        Directory.CreateDirectory(index);
+
+        var refused = await Tool.RunAsync(Order("second"), ingest);
+        Assert.Equal(0, refused.ExitCode);
+        Assert.Contains("warning: the text index of", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(2, (await Tool.OkAsync("query", "\"refund wanted\"", "--data", data.Path, "--format", "csv")).TrimEnd().Split('\n').Length - 1);
+        await Tool.OkAsync("verify", data.In("archive"));
+
+        Directory.Delete(index);
+        var repaired = await Tool.RunAsync(Order("second"), ingest);
+        Assert.DoesNotContain("warning", repaired.Errors, StringComparison.Ordinal);
+        Assert.True(File.Exists(index));
+    }
+
+    static byte[] Order(string id) => System.Text.Encoding.UTF8.GetBytes(
+        $$"""{"id":"{{id}}","dt":"2026-01-02T03:04:05Z","user":{"id":"u-1"},"ip":"192.0.2.1","action":"order.refund","object":"order/{{id}}","message":"refund wanted"}""");
+
     static string[] Files() => [.. Directory.GetFiles(Path.Combine(Corpora.Folder("cloudtrail-invictus"), "CloudTrail"), "*.json").Order(StringComparer.Ordinal)];
 
     static string[] ExpectedIds(string[] files) =>

@@ -41,7 +41,7 @@ sealed class TextIndex
         {
             file = File.ReadAllBytes(TextIndexBuilder.PathOf(segment.Path));
         }
-        catch (IOException)
+        catch (Exception unread) when (unread is IOException or UnauthorizedAccessException)
         {
             return null;
         }

@@ -32,6 +32,8 @@ namespace Logwarden.Hot;
 /// </summary>
 public sealed class TextIndexBuilder
 {
+    // A full disk refuses them all: no use in building each only to be told again.
+    const int FailuresMax = 3;
     const int RareRowsMax = 3;
     const int BitsPerGram = 6;
     const int BitsPerValue = 10;
@@ -65,15 +67,19 @@ public sealed class TextIndexBuilder
     /// <summary>Path of the index of a segment.</summary>
     public static string PathOf(string segment) => segment + ".tokens";
 
-    /// <summary>Makes the indexes that are missing below a folder of segments, and removes those whose segment is gone.</summary>
+    /// <summary>
+    /// Makes the indexes that are missing below a folder of segments, and removes those whose segment is gone. One that can't be made does
+    /// not keep the others from being made.
+    /// </summary>
     /// <returns>How many were made.</returns>
-    /// <exception cref="IOException">The disk failed.</exception>
+    /// <exception cref="IOException">Some could not be made, for the reason that it tells; the next call tries again.</exception>
     public int BuildMissing(string segmentsDirectory, CancellationToken cancel)
     {
         if (!Directory.Exists(segmentsDirectory)) return 0;
         foreach (var index in Directory.EnumerateFiles(segmentsDirectory, "*.parquet.tokens", SearchOption.AllDirectories))
             if (!File.Exists(index[..^".tokens".Length])) File.Delete(index);
         var made = 0;
+        List<(string Segment, Exception Why)> failed = [];
         foreach (var segment in Directory.EnumerateFiles(segmentsDirectory, "*.parquet", SearchOption.AllDirectories))
         {
             cancel.ThrowIfCancellationRequested();
@@ -87,8 +93,14 @@ public sealed class TextIndexBuilder
             {
                 // evicted meanwhile
             }
+            catch (Exception why) when (why is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                failed.Add((segment, why));
+                if (failed.Count == FailuresMax) break;
+            }
         }
-        return made;
+        if (failed.Count == 0) return made;
+        throw new IOException($"the text index of {failed[0].Segment} could not be made: {failed[0].Why.Message}", failed[0].Why);
     }
 
     /// <summary>Makes the index of a segment.</summary>

@@ -33,6 +33,7 @@ static class DemoCommand
                 await ShowRedactionsAsync(folder, cancel);
                 Say("4. Sealed: Parquet segments, Merkle tiles, signed seal");
                 await installation.SealAsync(cancel);
+                await installation.IndexAsync(cancel);
             }
             Segments(folder);
             await QueryAsync(folder, cancel);

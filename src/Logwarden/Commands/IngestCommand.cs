@@ -64,6 +64,8 @@ static class IngestCommand
             }
         }
         await installation.SealAsync(CancellationToken.None);
+        if (await installation.IndexAsync(CancellationToken.None) is { } unindexed)
+            await Console.Error.WriteLineAsync($"warning: {unindexed}. Nothing is lost: queries of text read more until a later run makes it.");
         if (result is null) return Cli.Interrupted;
         Print(installation, result, json);
         return Cli.Ok;

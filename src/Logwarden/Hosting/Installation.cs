@@ -36,6 +36,7 @@ sealed class Installation : IAsyncDisposable
     readonly SigningKey _key;
     readonly TimeProvider _time;
     readonly SemaphoreSlim _sealing = new(1, 1);
+    readonly SemaphoreSlim _indexing = new(1, 1);
     readonly JournalBatch _batch = new();
     readonly TextIndexBuilder _textIndexes = new();
     readonly string _segments;
@@ -140,12 +141,33 @@ sealed class Installation : IAsyncDisposable
                 await _sealer.SealEvents(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);
                 Note();
             }
-            // Queries do without one until it is there.
-            _textIndexes.BuildMissing(_segments, cancel);
         }
         finally
         {
             _sealing.Release();
+        }
+    }
+
+    /// <summary>
+    /// Makes the text indexes that are missing. They are derived from the segments: without one queries read more and answer the same, so
+    /// a failure here is told and tried again, and stops nothing.
+    /// </summary>
+    /// <returns>Null, or why some could not be made.</returns>
+    public async Task<string?> IndexAsync(CancellationToken cancel)
+    {
+        await _indexing.WaitAsync(cancel);
+        try
+        {
+            _textIndexes.BuildMissing(_segments, cancel);
+            return null;
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return failed.Message;
+        }
+        finally
+        {
+            _indexing.Release();
         }
     }
 
@@ -154,12 +176,14 @@ sealed class Installation : IAsyncDisposable
     {
         // A seal that is under way is finished first: it would be finished at the next start anyway.
         await _sealing.WaitAsync(CancellationToken.None);
+        await _indexing.WaitAsync(CancellationToken.None);
         _reader.Dispose();
         _sealer.Dispose();
         _store.Dispose();
         Journal.Dispose();
         _key.Dispose();
         _sealing.Dispose();
+        _indexing.Dispose();
     }
 
     IEnumerable<ReadOnlyMemory<byte>> Events(long to)

@@ -14,7 +14,10 @@ sealed record SealOptions(long EventsMax, TimeSpan? AgeMax)
     public static SealOptions ForServe => new(200_000, TimeSpan.FromMinutes(5));
 }
 
-/// <summary>Seals by size or age for as long as it lives. A failure (archive away, disk full) is logged and tried again, with growing pauses.</summary>
+/// <summary>
+/// Seals by size or age for as long as it lives, and makes the text index of what it sealed. A failure (archive away, disk full) is logged
+/// and tried again, with growing pauses; an index that could not be made is tried again each minute and keeps no event from being sealed.
+/// </summary>
 sealed partial class SealLoop : IAsyncDisposable
 {
     static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -40,6 +43,9 @@ sealed partial class SealLoop : IAsyncDisposable
     /// <summary>Why the last try failed; null when it did not.</summary>
     public string? LastError { get; private set; }
 
+    /// <summary>Why the text index of some segment could not be made; null when none is missing.</summary>
+    public string? LastIndexError { get; private set; }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -52,12 +58,14 @@ sealed partial class SealLoop : IAsyncDisposable
     {
         long? since = null;
         var pause = LookEvery;
+        long? indexAt = _time.GetTimestamp(); // what an earlier run left without one
         while (!cancel.IsCancellationRequested)
         {
             try
             {
                 await Task.Delay(pause, _time, cancel);
                 var waiting = _installation.Journal.DurableEnd - _installation.SealedTo;
+                if (indexAt is { } due && _time.GetTimestamp() >= due) indexAt = await IndexAsync(cancel);
                 if (waiting == 0)
                 {
                     since = null;
@@ -69,6 +77,7 @@ sealed partial class SealLoop : IAsyncDisposable
                 await _installation.SealAsync(CancellationToken.None);
                 LogSealed(_installation.SealedTo, waiting);
                 (since, pause, LastError) = (null, LookEvery, null);
+                indexAt = _time.GetTimestamp();
             }
             catch (OperationCanceledException)
             {
@@ -83,9 +92,21 @@ sealed partial class SealLoop : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes what is missing; returns when to try again, null when all are there.</summary>
+    async Task<long?> IndexAsync(CancellationToken cancel)
+    {
+        LastIndexError = await _installation.IndexAsync(cancel);
+        if (LastIndexError is null) return null;
+        LogIndexFailed(PauseMax, LastIndexError);
+        return _time.GetTimestamp() + (long)(PauseMax.TotalSeconds * _time.TimestampFrequency);
+    }
+
     [LoggerMessage(1, LogLevel.Information, "Sealed up to offset {Offset}, {Events} events.")]
     partial void LogSealed(long offset, long events);
 
     [LoggerMessage(2, LogLevel.Error, "Sealing failed, next try in {Pause}: {Reason}")]
     partial void LogFailed(TimeSpan pause, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "Queries of text read more until it is there, next try in {Pause}: {Reason}")]
+    partial void LogIndexFailed(TimeSpan pause, string reason);
 }
