@@ -5,6 +5,7 @@ using Logwarden.Formats;
 using Logwarden.Hot;
 using Logwarden.Journal;
 using Logwarden.Proof.Notes;
+using Logwarden.Segments;
 
 namespace Logwarden.Hosting;
 
@@ -146,6 +147,7 @@ sealed class Installation : IAsyncDisposable
         {
             _sealing.Release();
         }
+        NativeArenas.Trim();
     }
 
     /// <summary>
