@@ -135,6 +135,8 @@ public sealed class IntakeWorker
         var actors = _event.Actors;
         if (_actors.Length < actors.Count) _actors = new ProtectedSpan[actors.Count * 2];
         for (var i = 0; i < actors.Count; i++) _actors[i] = new(actors[i].Start, actors[i].Length);
+        // A format names them as it finds them; redaction meets them in the order of the document.
+        _actors.AsSpan(0, actors.Count).Sort(static (a, b) => a.Start.CompareTo(b.Start));
 
         _redacted.ResetWrittenCount();
         _counts.ResetWrittenCount();
