@@ -99,8 +99,16 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
     int Flush(int held, bool isEnd)
     {
         var bytes = _buffer.AsSpan(0, held);
-        var end = isEnd ? held : IsPostgres ? PostgresBoundary(bytes) : Boundary(bytes);
-        if (end > 0) Block(bytes[..end]);
+        int end;
+        if (string.Equals(format, "pgaudit", StringComparison.Ordinal))
+        {
+            end = Postgres(bytes, isEnd);
+        }
+        else
+        {
+            end = isEnd ? held : Boundary(bytes);
+            if (end > 0) Block(bytes[..end]);
+        }
         bytes[end..].CopyTo(_buffer);
         return held - end;
     }
@@ -114,37 +122,27 @@ sealed class RedactFilter(Redactor redactor, string format, Stream? output, Stre
         return bytes[..begin].LastIndexOf((byte)'\n') + 1;
     }
 
-    bool IsPostgres => string.Equals(format, "pgaudit", StringComparison.Ordinal);
-
-    /// <summary>A record is whole when the next one has begun, so the last of a block waits.</summary>
-    static int PostgresBoundary(ReadOnlySpan<byte> bytes)
+    /// <summary>Works off the whole records: one is whole when the next has begun, so before the end the last one waits.</summary>
+    /// <returns>Bytes worked off.</returns>
+    int Postgres(ReadOnlySpan<byte> bytes, bool isEnd)
     {
-        int at = 0, last = 0;
-        while (at < bytes.Length) (last, at) = (at, at + PostgresData.RecordLength(bytes[at..]));
-        return last;
-    }
-
-    void Postgres(ReadOnlySpan<byte> block)
-    {
-        for (var at = 0; at < block.Length;)
+        var at = 0;
+        while (at < bytes.Length)
         {
-            var length = PostgresData.RecordLength(block[at..]);
-            var record = block.Slice(at, length).TrimEnd("\r\n"u8);
+            var length = PostgresData.RecordLength(bytes[at..]);
+            if (!isEnd && at + length == bytes.Length) break;
+            var record = bytes.Slice(at, length).TrimEnd("\r\n"u8);
             var isJson = IsJson(record);
             _redacted.ResetWrittenCount();
             Emit(record, redactor.Postgres(record, _postgres.Find(record, isJson, Statements), isJson, _scratch, _redacted));
-            Pass(block[(at + record.Length)..(at + length)]);
+            Pass(bytes[(at + record.Length)..(at + length)]);
             at += length;
         }
+        return at;
     }
 
     void Block(ReadOnlySpan<byte> block)
     {
-        if (IsPostgres)
-        {
-            Postgres(block);
-            return;
-        }
         if (string.Equals(format, "text", StringComparison.Ordinal))
         {
             Text(block);
