@@ -61,7 +61,7 @@ sealed record Figure(string Name, long Events, long Bytes, TimeSpan Wall, TimeSp
     }
 
     /// <summary>Most memory that the process held since the last stage began, bytes.</summary>
-    public static long PeakMemory()
+    static long PeakMemory()
     {
         foreach (var line in File.ReadLines("/proc/self/status"))
         {

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Logwarden.Redaction.Rules;
 
@@ -67,25 +66,12 @@ ref struct JsonWalk
     public void Run()
     {
         var n = _json.Length;
-        ref var at = ref MemoryMarshal.GetReference(_json);
-        Span<byte> tail = stackalloc byte[Vector256<byte>.Count];
         var start = -1;
         var escaped = false;
         var hasStrings = false;
-        for (var i = 0; i < n; i += Vector256<byte>.Count)
+        for (var i = 0; i < n; i += Blocks.Bytes)
         {
-            uint mask;
-            if (i + Vector256<byte>.Count <= n)
-            {
-                mask = Marks(Vector256.LoadUnsafe(ref at, (nuint)i));
-            }
-            else
-            {
-                tail.Clear();
-                _json[i..].CopyTo(tail);
-                mask = Marks(Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(tail)));
-            }
-            for (; mask != 0; mask &= mask - 1)
+            for (var mask = Marks(Blocks.At(_json, n, i)); mask != 0; mask &= mask - 1)
             {
                 var p = i + BitOperations.TrailingZeroCount(mask);
                 if (p < _skip) continue;

@@ -49,38 +49,46 @@ static class KeyedHash
 }
 
 /// <summary>
-/// What was found out about recently seen names of JSON fields. Two places for each hash, the older one is given up: with one, names that
-/// are used all the time would drive each other out.
+/// Hashes seen a moment ago, two places for each: with one, those that come all the time would drive each other out. What they stand for
+/// holds for one redactor.
 /// </summary>
-sealed class KeyMemo
+/// <param name="sets">Pairs of places, a power of two.</param>
+abstract class Memo(int sets)
 {
-    const int Sets = 2048;
-    readonly ulong[] _hashes = new ulong[Sets * 2];
-    readonly FieldKind[] _kinds = new FieldKind[Sets * 2];
     object? _owner;
+
+    /// <summary>The hashes; those of a set stand side by side.</summary>
+    protected ulong[] Hashes { get; } = new ulong[sets * 2];
 
     /// <summary>Forgets everything when another redactor begins to use the scratch.</summary>
     public void Belong(object owner)
     {
         if (ReferenceEquals(_owner, owner)) return;
         _owner = owner;
-        Array.Clear(_hashes);
+        Array.Clear(Hashes);
     }
+}
+
+/// <summary>What was found out about recently seen names of JSON fields; the older one of a set is given up.</summary>
+sealed class KeyMemo() : Memo(Sets)
+{
+    const int Sets = 2048;
+    readonly FieldKind[] _kinds = new FieldKind[Sets * 2];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGet(ulong hash, out FieldKind kind)
     {
         var first = (int)(hash & (Sets - 1)) * 2;
-        var slot = _hashes[first] == hash ? first : first + 1;
+        var slot = Hashes[first] == hash ? first : first + 1;
         kind = _kinds[slot];
-        return _hashes[slot] == hash;
+        return Hashes[slot] == hash;
     }
 
     public void Put(ulong hash, FieldKind kind)
     {
         var first = (int)(hash & (Sets - 1)) * 2;
-        (_hashes[first + 1], _kinds[first + 1]) = (_hashes[first], _kinds[first]);
-        (_hashes[first], _kinds[first]) = (hash, kind);
+        (Hashes[first + 1], _kinds[first + 1]) = (Hashes[first], _kinds[first]);
+        (Hashes[first], _kinds[first]) = (hash, kind);
     }
 }
 
@@ -88,27 +96,18 @@ sealed class KeyMemo
 /// Hashes of values in which nothing was found a moment ago. Logs repeat themselves: regions, ARNs, user agents, names.
 /// Only clean values are remembered, so a wrong answer needs a collision of 64 keyed bits.
 /// </summary>
-sealed class ValueMemo
+sealed class ValueMemo() : Memo(Sets)
 {
     const int Sets = 8192;
-    readonly ulong[] _hashes = new ulong[Sets * 2];
-    object? _owner;
-
-    public void Belong(object owner)
-    {
-        if (ReferenceEquals(_owner, owner)) return;
-        _owner = owner;
-        Array.Clear(_hashes);
-    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsClean(ulong hash)
     {
         var first = (int)(hash & (Sets - 1)) * 2;
-        if (_hashes[first] == hash) return true;
-        if (_hashes[first + 1] != hash) return false;
+        if (Hashes[first] == hash) return true;
+        if (Hashes[first + 1] != hash) return false;
         // In front again: what comes once only drives out what came once only.
-        (_hashes[first + 1], _hashes[first]) = (_hashes[first], hash);
+        (Hashes[first + 1], Hashes[first]) = (Hashes[first], hash);
         return true;
     }
 
@@ -116,7 +115,7 @@ sealed class ValueMemo
     {
         var second = (int)(hash & (Sets - 1)) * 2 + 1;
         // A new value takes the second place and moves up when it comes again.
-        if (_hashes[second - 1] == 0) second--;
-        _hashes[second] = hash;
+        if (Hashes[second - 1] == 0) second--;
+        Hashes[second] = hash;
     }
 }

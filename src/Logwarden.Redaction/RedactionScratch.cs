@@ -65,6 +65,14 @@ public sealed class RedactionScratch
         Result.Clear();
     }
 
+    /// <summary>Makes it ready for a document that <paramref name="redactor"/> works on.</summary>
+    internal void Begin(Redactor redactor)
+    {
+        _hits.Clear();
+        Keys.Belong(redactor);
+        Values.Belong(redactor);
+    }
+
     /// <summary>A buffer of at least <paramref name="length"/> bytes for texts decoded at <paramref name="depth"/>.</summary>
     internal byte[] Buffer(int depth, int length)
     {

@@ -20,9 +20,7 @@ public sealed partial class Redactor
         ArgumentNullException.ThrowIfNull(scratch);
         if (data.Count == 0 || ActionOf(RedactionRules.SqlLiteral) == RedactionAction.Keep)
             return isJson ? Json(record, [], scratch, output) : Text(record, scratch, output);
-        scratch.Hits.Clear();
-        scratch.Keys.Belong(this);
-        scratch.Values.Belong(this);
+        scratch.Begin(this);
         foreach (var range in data)
         {
             var (start, length) = range.GetOffsetAndLength(record.Length);

@@ -34,8 +34,9 @@ public sealed partial class Redactor
             ActorTreatment.Pseudonym => Personal.Pseudonym,
             _ => Personal.ByRule,
         };
-        _payloadEnds = new(options.PayloadFields.Where(f => f.Contains('.', StringComparison.Ordinal)).Select(LastTwo), StringComparer.OrdinalIgnoreCase);
-        _fields = FieldsOf(options);
+        var payloads = options.PayloadFields.ToLookup(f => f.Contains('.', StringComparison.Ordinal));
+        _payloadEnds = new(payloads[true].Select(LastTwo), StringComparer.OrdinalIgnoreCase);
+        _fields = FieldsOf(options, payloads[false]);
         AwsKeyId = RedactionRules.IndexOf("aws-access-key-id");
     }
 
@@ -74,9 +75,7 @@ public sealed partial class Redactor
     {
         ArgumentNullException.ThrowIfNull(scratch);
         ArgumentNullException.ThrowIfNull(output);
-        scratch.Hits.Clear();
-        scratch.Keys.Belong(this);
-        scratch.Values.Belong(this);
+        scratch.Begin(this);
         new JsonWalk(this, scratch, json, actors).Run();
         if (scratch.Hits.Count == 0) return false;
         Settle(json, actors, scratch, isJson: true);
@@ -147,24 +146,23 @@ public sealed partial class Redactor
 
     internal FieldKind ReadField(ReadOnlySpan<byte> name)
     {
-        const int NameMax = 128;
+        const int StackMax = 128;
         var kind = (FieldKind)KeyNames.Read(name);
-        if (name.Length > NameMax) return kind;
-        Span<char> text = stackalloc char[NameMax];
+        var text = name.Length <= StackMax ? stackalloc char[StackMax] : new char[name.Length];
         var length = Encoding.UTF8.GetChars(name, text);
         return _fields.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text[..length], out var known) ? kind | known : kind;
     }
 
     // What the names of fields mean by themselves and by the options.
-    static Dictionary<string, FieldKind> FieldsOf(RedactionOptions options)
+    Dictionary<string, FieldKind> FieldsOf(RedactionOptions options, IEnumerable<string> payloads)
     {
         Dictionary<string, FieldKind> fields = new(StringComparer.OrdinalIgnoreCase);
         void Add(FieldKind kind, IEnumerable<string> names)
         {
             foreach (var name in names) fields[name] = fields.GetValueOrDefault(name) | kind;
         }
-        Add(FieldKind.Payload, options.PayloadFields.Where(f => !f.Contains('.', StringComparison.Ordinal)));
-        Add(FieldKind.PathEnd, options.PayloadFields.Where(f => f.Contains('.', StringComparison.Ordinal)).Select(f => f[(f.LastIndexOf('.') + 1)..]));
+        Add(FieldKind.Payload, payloads);
+        Add(FieldKind.PathEnd, _payloadEnds.Select(end => end[(end.IndexOf('.', StringComparison.Ordinal) + 1)..]));
         Add(FieldKind.Sensitive, options.SensitiveFields);
         Add(FieldKind.Actor, options.ActorFields);
         Add(FieldKind.Names, ["name", "key", "parameterKey", "parameterName", "header"]);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Logwarden.Redaction.Rules;
 
@@ -64,24 +63,12 @@ ref partial struct Scanner
     public void Run()
     {
         var n = _text.Length;
-        ref var at = ref MemoryMarshal.GetReference(_text);
-        Span<byte> tail = stackalloc byte[32];
         uint carry = 0;
         var wordStart = -1;
-        for (var i = 0; i < n; i += 32)
+        for (var i = 0; i < n; i += Blocks.Bytes)
         {
-            uint mask;
-            if (i + 32 <= _readable)
-            {
-                mask = WordMask(Vector256.LoadUnsafe(ref at, (nuint)i));
-            }
-            else
-            {
-                tail.Clear();
-                _text[i..].CopyTo(tail);
-                mask = WordMask(Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(tail)));
-            }
-            if (n - i < 32) mask &= (1u << (n - i)) - 1;
+            var mask = WordMask(Blocks.At(_text, _readable, i));
+            if (n - i < Blocks.Bytes) mask &= (1u << (n - i)) - 1;
             var edges = mask ^ (mask << 1 | carry);
             carry = mask >> 31;
             while (edges != 0)
