@@ -61,7 +61,7 @@ sealed class YamlTree(List<PolicyError> errors)
             Fail(e.Start, $"not valid YAML: {e.Message}", null);
             return null;
         }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException or EndOfStreamException)
         {
             // the library's scanner throws these, instead of its own exception, on some broken texts
             Fail(parser.Current?.End ?? Mark.Empty, "not valid YAML from here on", null);
@@ -89,7 +89,8 @@ sealed class YamlTree(List<PolicyError> errors)
             Refuse(mapping, mapping.Start);
             return Map(parser, mapping, depth);
         }
-        var other = parser.Consume<ParsingEvent>();
+        if (!parser.Accept<AnchorAlias>(out _)) throw new YamlException(parser.Current!.Start, parser.Current.End, "a value is missing");
+        var other = parser.Consume<AnchorAlias>();
         Fail(other.Start, "an alias", "the value itself: anchors and aliases are not read");
         return new YamlValue.Text(Line(other.Start), Column(other.Start), "", ScalarStyle.Plain);
     }

@@ -56,6 +56,16 @@ public class PolicyReaderTests
     }
 
     [Fact]
+    public void An_alias_anywhere_never_makes_the_reader_throw()
+    {
+        for (var at = 0; at < Good.Length; at += 4)
+        {
+            var read = PolicyReader.Read(Good[..at] + "*a" + Good[at..], Rules);
+            Assert.Equal(read.Policy is null, read.Errors.Count > 0);
+        }
+    }
+
+    [Fact]
     public void No_change_of_the_file_makes_the_reader_throw() =>
         Gen.Select(Gen.Int[0, Good.Length - 1], Gen.Int[0, 40], Gen.OneOf("", " ", "\n", ":", "- ", "{", "]", "\"", "'", "&a", "*a", "!!x", "#", "|\n", "~", "\t", "\ud800", "é", "%", "---\n")).Sample((at, cut, text) =>
         {
