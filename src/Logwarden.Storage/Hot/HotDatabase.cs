@@ -27,6 +27,7 @@ sealed class HotDatabase : IDisposable
     {
         _root = new DuckDBConnection("DataSource=:memory:");
         _root.Open();
+        EventFunction.Register(_root);
         using var command = Command(_root, string.Create(CultureInfo.InvariantCulture, $"""
             SET memory_limit = '{options.MemoryBytesMax}B';
             SET threads = {options.Threads};

@@ -130,7 +130,7 @@ sealed class TailTable : IDisposable
     static string? Text(OptionalText text) => text.HasValue ? Encoding.UTF8.GetString(text.Utf8) : null;
 
     // Times as the journal has them; the queries make instants of them.
-    static string Columns() => string.Join(", ", Enumerable.Range(0, SegmentSchema.Names.Count).Where(column => column != SegmentSchema.Leaf)
+    static string Columns() => string.Join(", ", SegmentSchema.Viewed.Where(column => column != SegmentSchema.Leaf)
         .Select(column => $"\"{SegmentSchema.Names[column]}\" "
             + (SegmentSchema.IsText(column) ? "VARCHAR" : SegmentSchema.IsInt64(column) ? "BIGINT" : "INTEGER")));
 

@@ -50,18 +50,19 @@ static class EventsSql
     static void Part(StringBuilder sql, string from, bool isTail)
     {
         sql.Append(sql.Length == 0 ? "SELECT " : " UNION ALL SELECT ");
-        for (var column = 0; column < SegmentSchema.Names.Count; column++)
+        foreach (var column in SegmentSchema.Viewed)
         {
             if (column > 0) sql.Append(", ");
             var name = $"\"{SegmentSchema.Names[column]}\"";
             if (isTail && column == SegmentSchema.Leaf) sql.Append("NULL::BIGINT AS ");
             else if (isTail && column is SegmentSchema.Time or SegmentSchema.Ingested) sql.Append(CultureInfo.InvariantCulture, $"make_timestamptz({name}) AS ");
+            else if (!isTail && column == SegmentSchema.Event) sql.Append(EventFunction.Sql).Append(" AS ");
             sql.Append(name);
         }
         sql.Append(" FROM ").Append(from);
     }
 
-    static string Nothing() => "SELECT " + string.Join(", ", Enumerable.Range(0, SegmentSchema.Names.Count)
+    static string Nothing() => "SELECT " + string.Join(", ", SegmentSchema.Viewed
         .Select(column => $"NULL::{Type(column)} AS \"{SegmentSchema.Names[column]}\"")) + " WHERE false";
 
     static string Type(int column) => column is SegmentSchema.Time or SegmentSchema.Ingested ? "TIMESTAMPTZ"

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Logwarden.Events;
 using Logwarden.Hot;
 using Logwarden.Segments;
@@ -29,9 +30,13 @@ static class RowFetch
         var (offsets, times) = (Numbers<long>(group, SegmentSchema.Offset, at), Numbers<long>(group, SegmentSchema.Time, at));
         var ingested = Numbers<long>(group, SegmentSchema.Ingested, at);
         var (kinds, missing) = (Numbers<int>(group, SegmentSchema.Kinds, at), Numbers<int>(group, SegmentSchema.Missing, at));
-        var texts = new string?[SegmentSchema.Names.Count][];
+        var texts = new byte[]?[SegmentSchema.Names.Count][];
         for (var column = 0; column < texts.Length; column++)
-            if (SegmentSchema.IsText(column)) texts[column] = Texts(group, column, at);
+            if (SegmentSchema.IsText(column)) texts[column] = Values<ByteArray, byte[]?>(group, column, at, null, static value => Columns.Bytes(value).ToArray());
+        var uuids = new Guid?[SegmentSchema.Uuids][];
+        for (var i = 0; i < uuids.Length; i++)
+            uuids[i] = Values<FixedLenByteArray, Guid?>(group, SegmentSchema.FirstUuid + i, at, null, static value => Columns.Uuid(value));
+        var json = new ArrayBufferWriter<byte>();
         var rows = new EventRow[at.Length];
         for (var i = 0; i < rows.Length; i++)
         {
@@ -41,21 +46,43 @@ static class RowFetch
                 Offset = offsets[i],
                 TimeMicros = times[i],
                 IngestedMicros = ingested[i],
-                EventId = texts[SegmentSchema.EventId][i]!,
-                Class = texts[SegmentSchema.Class][i]!,
-                Source = texts[SegmentSchema.Source][i]!,
-                Format = texts[SegmentSchema.Format][i]!,
+                EventId = Text(SegmentSchema.EventId, i)!,
+                Class = Text(SegmentSchema.Class, i)!,
+                Source = Text(SegmentSchema.Source, i)!,
+                Format = Text(SegmentSchema.Format, i)!,
                 Kinds = (LogKinds)kinds[i],
                 Missing = (MissingFields)missing[i],
-                User = texts[SegmentSchema.User][i],
-                Ip = texts[SegmentSchema.Ip][i],
-                Action = texts[SegmentSchema.Action][i],
-                Object = texts[SegmentSchema.Object][i],
-                Redactions = texts[SegmentSchema.Redactions][i]!,
-                Event = texts[SegmentSchema.Event][i]!,
+                User = Text(SegmentSchema.User, i),
+                Ip = Text(SegmentSchema.Ip, i),
+                Action = Text(SegmentSchema.Action, i),
+                Object = Text(SegmentSchema.Object, i),
+                Redactions = Text(SegmentSchema.Redactions, i)!,
+                Event = Json(i),
             };
         }
         return rows;
+
+        string? Text(int column, int row) => texts[column][row] is { } utf8 ? System.Text.Encoding.UTF8.GetString(utf8) : null;
+
+        string Json(int row)
+        {
+            var e = new StoredEvent
+            {
+                TimeMicros = times[row],
+                Id = texts[SegmentSchema.EventId][row],
+                User = Optional(SegmentSchema.User, row),
+                Ip = Optional(SegmentSchema.Ip, row),
+                Action = Optional(SegmentSchema.Action, row),
+                Object = Optional(SegmentSchema.Object, row),
+            };
+            var found = default(EventUuids);
+            for (var i = 0; i < uuids.Length; i++) found[i] = uuids[i][row];
+            json.ResetWrittenCount();
+            if (EventReferences.Read(json, texts[SegmentSchema.Event][row], e, found) is { } wrong) throw new InvalidDataException($"Leaf {leaves[row]}: {wrong}.");
+            return System.Text.Encoding.UTF8.GetString(json.WrittenSpan);
+        }
+
+        OptionalText Optional(int column, int row) => texts[column][row] is { } utf8 ? new(utf8) : default;
     }
 
     static T[] Numbers<T>(RowGroupReader group, int column, long[] at)
@@ -73,19 +100,20 @@ static class RowFetch
         return values;
     }
 
-    static unsafe string?[] Texts(RowGroupReader group, int column, long[] at)
+    static TValue[] Values<T, TValue>(RowGroupReader group, int column, long[] at, TValue absent, Func<T, TValue> take)
+        where T : unmanaged
     {
-        using var reader = (ColumnReader<ByteArray>)group.Column(column);
+        using var reader = (ColumnReader<T>)group.Column(column);
         var isOptional = SegmentSchema.IsOptional(column);
-        var values = new string?[at.Length];
-        Span<ByteArray> value = stackalloc ByteArray[1];
+        var values = new TValue[at.Length];
+        Span<T> value = stackalloc T[1];
         Span<short> level = stackalloc short[1];
         var next = 0L;
         for (var i = 0; i < at.Length; i++)
         {
             Pass(reader, at[i] - next);
             _ = reader.ReadBatch(1, isOptional ? level : default, default, value, out var read);
-            if (read == 1) values[i] = System.Text.Encoding.UTF8.GetString((byte*)value[0].Pointer, value[0].Length);
+            values[i] = read == 1 ? take(value[0]) : absent;
             next = at[i] + 1;
         }
         return values;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Logwarden.Events;
 using ParquetSharp;
@@ -10,9 +11,14 @@ sealed class Columns : IDisposable
     readonly Cursor<long>[] _longs;
     readonly Cursor<int>[] _ints;
     readonly Cursor<ByteArray>[] _texts;
+    readonly Cursor<FixedLenByteArray>[] _uuids;
+    readonly ArrayBufferWriter<byte> _json;
 
-    public Columns(RowGroupReader group)
+    /// <param name="group">Row group.</param>
+    /// <param name="json">Memory for the JSON of the row.</param>
+    public Columns(RowGroupReader group, ArrayBufferWriter<byte> json)
     {
+        _json = json;
         _longs = Open<long>(group, SegmentSchema.Leaf, SegmentSchema.Ingested);
         _ints = Open<int>(group, SegmentSchema.ClassUid, SegmentSchema.Missing);
         _texts =
@@ -20,6 +26,7 @@ sealed class Columns : IDisposable
             .. Open<ByteArray>(group, SegmentSchema.EventId, SegmentSchema.Format),
             .. Open<ByteArray>(group, SegmentSchema.User, SegmentSchema.Event),
         ];
+        _uuids = Open<FixedLenByteArray>(group, SegmentSchema.FirstUuid, SegmentSchema.FirstUuid + SegmentSchema.Uuids - 1);
     }
 
     /// <summary>Takes one row. Its texts are views into the columns' pages, good until the next call.</summary>
@@ -28,12 +35,7 @@ sealed class Columns : IDisposable
     {
         e = default;
         leaf = 0;
-        foreach (var cursor in _longs)
-            if (!cursor.Next()) return cursor.Wrong;
-        foreach (var cursor in _ints)
-            if (!cursor.Next()) return cursor.Wrong;
-        foreach (var cursor in _texts)
-            if (!cursor.Next()) return cursor.Wrong;
+        if ((Next(_longs) ?? Next(_ints) ?? Next(_texts) ?? Next(_uuids)) is { } end) return end;
         leaf = _longs[0].Value;
         e.Offset = _longs[1].Value;
         e.TimeMicros = _longs[2].Value;
@@ -55,7 +57,12 @@ sealed class Columns : IDisposable
         e.Action = Text(6);
         e.Object = Text(7);
         e.Redactions = Text(8).Utf8;
-        e.Json = Text(9).Utf8;
+        var uuids = default(EventUuids);
+        for (var i = 0; i < _uuids.Length; i++)
+            if (_uuids[i].IsPresent) uuids[i] = Uuid(_uuids[i].Value);
+        _json.ResetWrittenCount();
+        if (EventReferences.Read(_json, Text(9).Utf8, e, uuids) is { } wrong) return wrong;
+        e.Json = _json.WrittenSpan;
         return null;
     }
 
@@ -64,14 +71,25 @@ sealed class Columns : IDisposable
         foreach (var cursor in _longs) cursor.Dispose();
         foreach (var cursor in _ints) cursor.Dispose();
         foreach (var cursor in _texts) cursor.Dispose();
+        foreach (var cursor in _uuids) cursor.Dispose();
     }
 
     public static unsafe ReadOnlySpan<byte> Bytes(ByteArray value) => new((void*)value.Pointer, value.Length);
+
+    public static unsafe Guid Uuid(FixedLenByteArray value) => new(new ReadOnlySpan<byte>((void*)value.Pointer, SegmentSchema.UuidBytes), bigEndian: true);
 
     OptionalText Text(int index)
     {
         var cursor = _texts[index];
         return cursor.IsPresent ? new(Bytes(cursor.Value)) : default;
+    }
+
+    static string? Next<T>(Cursor<T>[] cursors)
+        where T : unmanaged
+    {
+        foreach (var cursor in cursors)
+            if (!cursor.Next()) return cursor.Wrong;
+        return null;
     }
 
     static Cursor<T>[] Open<T>(RowGroupReader group, int first, int last)

@@ -18,6 +18,7 @@ public sealed class SegmentReader : IDisposable
     readonly Stream? _stream;
     readonly Func<bool> _step;
     readonly ArrayBufferWriter<byte> _event = new(8 * 1024);
+    readonly ArrayBufferWriter<byte> _json = new(8 * 1024);
     ParquetFileReader? _file;
     RowGroupReader? _group;
     Columns? _columns;
@@ -108,11 +109,9 @@ public sealed class SegmentReader : IDisposable
         for (var column = 0; column < schema.NumColumns; column++)
         {
             var found = schema.Column(column);
-            var type = SegmentSchema.IsText(column) ? PhysicalType.ByteArray
-                : SegmentSchema.IsInt64(column) ? PhysicalType.Int64 : PhysicalType.Int32;
             var levels = SegmentSchema.IsOptional(column) ? 1 : 0;
-            if (!string.Equals(found.Name, SegmentSchema.Names[column], StringComparison.Ordinal) || found.PhysicalType != type
-                || found.MaxDefinitionLevel != levels || found.MaxRepetitionLevel != 0)
+            if (!string.Equals(found.Name, SegmentSchema.Names[column], StringComparison.Ordinal) || found.PhysicalType != SegmentSchema.TypeOf(column)
+                || (SegmentSchema.IsUuid(column) && found.TypeLength != SegmentSchema.UuidBytes) || found.MaxDefinitionLevel != levels || found.MaxRepetitionLevel != 0)
             {
                 return Fail($"column {column} is not `{SegmentSchema.Names[column]}` as a segment has it");
             }
@@ -155,7 +154,7 @@ public sealed class SegmentReader : IDisposable
             _group = _file!.RowGroup(_nextGroup++);
             _rowsLeft = _group.MetaData.NumRows;
             if (_rowsLeft < 0) return Fail($"row group {_nextGroup - 1} says it has {_rowsLeft} rows");
-            _columns = new(_group);
+            _columns = new(_group, _json);
         }
         if (_columns!.TryTake(out var leaf, out var e) is { } wrong) return Fail($"row {Row + 1}: {wrong}");
         Leaf = leaf;

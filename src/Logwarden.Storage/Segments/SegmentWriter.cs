@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Logwarden.Events;
 using Logwarden.Journal;
@@ -17,14 +20,14 @@ namespace Logwarden.Segments;
 public sealed record SegmentFile(long Bytes, ReadOnlyMemory<byte> Sha256, int Rows, long FirstLeaf, long MinTimeMicros, long MaxTimeMicros);
 
 /// <summary>
-/// Writes segments. Budget: 5 µs of CPU and no allocation per event (bench row <c>segment-write</c>); besides the events
-/// themselves it holds one row group of pointers, 4 MB. One instance writes one segment after the other; not thread-safe.
+/// Writes segments. Budget: 8 µs of CPU and no allocation per event (<c>bench/run query</c> tells); besides the events
+/// themselves it holds one row group of pointers and ids, 8 MB. One instance writes one segment after the other; not thread-safe.
 /// </summary>
 /// <param name="compressionLevel">zstd level of the event column, 1 to 22.</param>
 public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.DefaultLevel) : IDisposable
 {
     /// <summary>See the table of measurements in <c>docs/formats/segment.md</c>.</summary>
-    public const int DefaultLevel = 3;
+    public const int DefaultLevel = 5;
 
     static readonly Dictionary<string, string> Metadata = new(StringComparer.Ordinal) { [SegmentSchema.VersionKey] = SegmentSchema.Version };
 
@@ -84,16 +87,27 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
     /// <summary>Columns of one row group: numbers, and pointers into the events.</summary>
     sealed class RowBatch
     {
+        const int EventBatchRows = 512;
+        const int EventBatchBytes = 1 << 20;
+
         readonly long[][] _longs = Arrays<long>(SegmentSchema.IsInt64);
-        readonly int[][] _ints = Arrays<int>(column => !SegmentSchema.IsInt64(column) && !SegmentSchema.IsText(column));
+        readonly int[][] _ints = Arrays<int>(column => SegmentSchema.TypeOf(column) == PhysicalType.Int32);
         readonly ByteArray[][] _texts = Arrays<ByteArray>(SegmentSchema.IsText);
         readonly short[][] _present = Arrays<short>(SegmentSchema.IsOptional);
+        readonly Guid?[] _uuids = new Guid?[SegmentSchema.RowGroupRowsMax * SegmentSchema.Uuids];
         readonly int[] _values = new int[SegmentSchema.Names.Count];
+        readonly ArrayBufferWriter<byte> _json = new(EventBatchBytes);
+        readonly ByteArray[] _jsonTexts = new ByteArray[EventBatchRows];
+        readonly int[] _jsonEnds = new int[EventBatchRows];
+        readonly Guid[] _uuidBytes = new Guid[SegmentSchema.RowGroupRowsMax];
+        readonly FixedLenByteArray[] _uuidValues = new FixedLenByteArray[SegmentSchema.RowGroupRowsMax];
+        EventBuffer? _events;
+        int _first;
         int _count;
 
         public void Fill(EventBuffer events, int first, int count, long firstLeaf)
         {
-            _count = count;
+            (_events, _first, _count) = (events, first, count);
             Array.Clear(_values);
             for (var row = 0; row < count; row++)
             {
@@ -117,7 +131,6 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
                 Optional(SegmentSchema.Action, row, e.Action);
                 Optional(SegmentSchema.Object, row, e.Object);
                 Text(SegmentSchema.Redactions, e.Redactions);
-                Text(SegmentSchema.Event, e.Json);
             }
         }
 
@@ -134,6 +147,12 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
                     case ColumnWriter<int> ints:
                         ints.WriteBatch(_ints[column].AsSpan(0, _count));
                         break;
+                    case ColumnWriter<ByteArray> texts when column == SegmentSchema.Event:
+                        WriteEvents(texts);
+                        break;
+                    case ColumnWriter<FixedLenByteArray> uuids:
+                        WriteUuids(uuids, column);
+                        break;
                     case ColumnWriter<ByteArray> texts when SegmentSchema.IsOptional(column):
                         texts.WriteBatch(_count, _present[column].AsSpan(0, _count), default, _texts[column].AsSpan(0, _values[column]));
                         break;
@@ -141,6 +160,50 @@ public sealed unsafe class SegmentWriter(int compressionLevel = SegmentWriter.De
                         ((ColumnWriter<ByteArray>)writer).WriteBatch(_texts[column].AsSpan(0, _count));
                         break;
                 }
+            }
+        }
+
+        // A part at a time: a row group of large events would be a copy of all of them. Finds the UUIDs, whose columns come behind this one.
+        void WriteEvents(ColumnWriter<ByteArray> column)
+        {
+            for (var row = 0; row < _count;)
+            {
+                _json.ResetWrittenCount();
+                var rows = 0;
+                while (row < _count && rows < EventBatchRows && (rows == 0 || _json.WrittenCount < EventBatchBytes))
+                {
+                    if (!EventEncoding.TryRead(_events![_first + row], out var e)) throw new InvalidDataException("The buffer holds what is not an event.");
+                    EventReferences.Write(_json, e, out var uuids);
+                    ((ReadOnlySpan<Guid?>)uuids).CopyTo(_uuids.AsSpan(row * SegmentSchema.Uuids));
+                    _jsonEnds[rows++] = _json.WrittenCount;
+                    row++;
+                }
+                fixed (byte* start = _json.WrittenSpan)
+                {
+                    for (var i = 0; i < rows; i++)
+                    {
+                        var begin = i == 0 ? 0 : _jsonEnds[i - 1];
+                        _jsonTexts[i] = new((nint)start + begin, _jsonEnds[i] - begin);
+                    }
+                    column.WriteBatch(_jsonTexts.AsSpan(0, rows));
+                }
+            }
+        }
+
+        void WriteUuids(ColumnWriter<FixedLenByteArray> writer, int column)
+        {
+            var values = 0;
+            for (var row = 0; row < _count; row++)
+            {
+                var uuid = _uuids[row * SegmentSchema.Uuids + column - SegmentSchema.FirstUuid];
+                _present[column][row] = uuid is null ? (short)0 : (short)1;
+                if (uuid is { } present && !present.TryWriteBytes(MemoryMarshal.AsBytes(_uuidBytes.AsSpan(values++, 1)), bigEndian: true, out _))
+                    throw new UnreachableException("A UUID has 16 bytes.");
+            }
+            fixed (Guid* start = _uuidBytes)
+            {
+                for (var i = 0; i < values; i++) _uuidValues[i] = new((nint)(start + i));
+                writer.WriteBatch(_count, _present[column].AsSpan(0, _count), default, _uuidValues.AsSpan(0, values));
             }
         }
 

@@ -1,12 +1,11 @@
-using System.Runtime.CompilerServices;
 using System.Xml.Linq;
+using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Tidy;
 
 /// <summary>Properties of the code itself that no analyzer checks (after TigerBeetle's tidy.zig).</summary>
 public class TidyTests
 {
-    static readonly string Root = FindRoot();
     static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
         ["Logwarden.Redaction"] = [],
@@ -19,7 +18,7 @@ public class TidyTests
     [Fact]
     public void Projects_point_one_way()
     {
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.csproj", SearchOption.AllDirectories))
         {
             var uses = XDocument.Load(file).Descendants("ProjectReference")
                 .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
@@ -29,8 +28,6 @@ public class TidyTests
 
     [Fact]
     public void No_file_is_longer_than_500_lines() => Assert.DoesNotContain(
-        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories),
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories),
         file => File.ReadLines(file).Skip(500).Any());
-
-    static string FindRoot([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
 }

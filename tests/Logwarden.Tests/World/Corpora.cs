@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 
 namespace Logwarden.Tests.World;
 
@@ -58,7 +57,5 @@ static class Corpora
     }
 
     static string Home => Environment.GetEnvironmentVariable("LOGWARDEN_CORPORA") is { Length: > 0 } set ? set
-        : Path.Combine(Checkout(), "..", "shared", "corpora");
-
-    static string Checkout([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../.."));
+        : Path.Combine(Repository.Root, "..", "shared", "corpora");
 }

@@ -1,0 +1,236 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Logwarden.Events;
+
+namespace Logwarden.Segments;
+
+/// <summary>The UUIDs of one event that are stored as such, in the order in which its JSON has them first; null where there is none.</summary>
+[InlineArray(SegmentSchema.Uuids)]
+struct EventUuids
+{
+    Guid? _first;
+}
+
+/// <summary>
+/// The text of the column <c>event</c>: the JSON, in which values that stand in another column of the row are references to it. A random id costs 16 bytes
+/// wherever it is stored, so it is stored once, and as 16 bytes. The text stays JSON, and whoever reads a segment with other software sees what is
+/// meant and can put it back with <c>replace</c> (<c>docs/formats/segment.md</c>).
+/// <para>
+/// A reference is the name of the column between two DEL characters (0x7F), as a string: <c>"uid":"␡event_id␡"</c>. A text that has a DEL of its own, or begins with
+/// a space, is stored whole behind a space. What is read is what was written, byte for byte, whatever the text is.
+/// </para>
+/// Budget: 1 µs per event of 1 KB, each way.
+/// </summary>
+static class EventReferences
+{
+    const byte Mark = 0x7F;
+    const byte Whole = (byte)' ';
+    const byte Quote = (byte)'"';
+    const int UuidLength = 36;
+    const int DigitsMax = 20;
+
+    static readonly byte[][] Names = [.. SegmentSchema.Names.Select(Encoding.UTF8.GetBytes)];
+
+    static readonly int[] Columns =
+    [
+        SegmentSchema.EventId, SegmentSchema.Object, SegmentSchema.Ip, SegmentSchema.User, SegmentSchema.Action, SegmentSchema.Time,
+        .. Enumerable.Range(SegmentSchema.FirstUuid, SegmentSchema.Uuids),
+    ];
+
+    /// <summary>Writes the text of the column; it has at most one byte more than the JSON.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="e">Event.</param>
+    /// <param name="uuids">For the columns of UUIDs.</param>
+    public static void Write(ArrayBufferWriter<byte> output, in StoredEvent e, out EventUuids uuids)
+    {
+        uuids = default;
+        var json = e.Json;
+        var text = new Text(output.GetSpan(json.Length + 1));
+        if (json.Contains(Mark) || (!json.IsEmpty && json[0] == Whole))
+        {
+            text.Put(Whole);
+            text.Put(json);
+            output.Advance(text.Length);
+            return;
+        }
+        Span<byte> digits = stackalloc byte[DigitsMax];
+        // A time before 1970 is not referred to: not everyone rounds a division of it alike.
+        var millis = e.TimeMicros >= 0 && Utf8Formatter.TryFormat(e.TimeMicros / 1000, digits, out var size) ? digits[..size] : default;
+        var copied = 0;
+        for (var at = 0; NextString(json, at, out var start, out var end);)
+        {
+            at = end + 1;
+            var value = json[start..end];
+            if (at < json.Length && json[at] == ':')
+            {
+                if (!value.SequenceEqual("time"u8) || !IsNumber(json[(at + 1)..], millis)) continue;
+                text.Put(json[copied..(at + 1)]);
+                text.Put(Quote);
+                text.Refer(SegmentSchema.Time);
+                text.Put(Quote);
+                copied = at += 1 + millis.Length;
+            }
+            else if (Column(value, e, ref uuids) is >= 0 and var column)
+            {
+                text.Put(json[copied..start]);
+                text.Refer(column);
+                copied = end;
+            }
+        }
+        text.Put(json[copied..]);
+        output.Advance(text.Length);
+    }
+
+    /// <summary>Puts the JSON together again.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="text">Text of the column.</param>
+    /// <param name="e">The row's other columns.</param>
+    /// <param name="uuids">The row's UUIDs.</param>
+    /// <returns>Null, or what is wrong with the text.</returns>
+    public static string? Read(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> text, in StoredEvent e, in EventUuids uuids)
+    {
+        if (!text.IsEmpty && text[0] == Whole)
+        {
+            output.Write(text[1..]);
+            return null;
+        }
+        for (var mark = text.IndexOf(Mark); mark >= 0; mark = text.IndexOf(Mark))
+        {
+            var size = text[(mark + 1)..].IndexOf(Mark);
+            if (size < 0) return "a reference in `event` has no end";
+            var before = text[..mark];
+            var after = text[(mark + size + 2)..];
+            var column = ColumnOf(text.Slice(mark + 1, size));
+            if (column < 0) return "`event` refers to what is no column";
+            if (column == SegmentSchema.Time)
+            {
+                // The quotes belong to the reference: it stands for a number.
+                if (mark == 0 || before[^1] != Quote || after.IsEmpty || after[0] != Quote || e.TimeMicros < 0) return "`event` refers to `time` other than as a number";
+                before = before[..^1];
+                after = after[1..];
+            }
+            output.Write(before);
+            if (!Put(output, column, e, uuids)) return $"`event` refers to `{SegmentSchema.Names[column]}`, which is null";
+            text = after;
+        }
+        output.Write(text);
+        return null;
+    }
+
+    static bool Put(ArrayBufferWriter<byte> output, int column, in StoredEvent e, in EventUuids uuids)
+    {
+        int written;
+        switch (column)
+        {
+            case SegmentSchema.EventId:
+                output.Write(e.Id);
+                return true;
+            case SegmentSchema.User:
+                output.Write(e.User.Utf8);
+                return e.User.HasValue;
+            case SegmentSchema.Ip:
+                output.Write(e.Ip.Utf8);
+                return e.Ip.HasValue;
+            case SegmentSchema.Action:
+                output.Write(e.Action.Utf8);
+                return e.Action.HasValue;
+            case SegmentSchema.Object:
+                output.Write(e.Object.Utf8);
+                return e.Object.HasValue;
+            case SegmentSchema.Time:
+                Utf8Formatter.TryFormat(e.TimeMicros / 1000, output.GetSpan(DigitsMax), out written);
+                output.Advance(written);
+                return true;
+            default:
+                if (uuids[column - SegmentSchema.FirstUuid] is not { } uuid) return false;
+                Utf8Formatter.TryFormat(uuid, output.GetSpan(UuidLength), out written);
+                output.Advance(written);
+                return true;
+        }
+    }
+
+    /// <summary>The column that a value can be read from again; −1 when there is none, or its name is not shorter.</summary>
+    static int Column(ReadOnlySpan<byte> value, in StoredEvent e, ref EventUuids uuids)
+    {
+        if (IsIn(SegmentSchema.EventId, e.Id, value)) return SegmentSchema.EventId;
+        if (IsIn(SegmentSchema.Object, e.Object.Utf8, value)) return SegmentSchema.Object;
+        if (IsIn(SegmentSchema.Ip, e.Ip.Utf8, value)) return SegmentSchema.Ip;
+        if (IsIn(SegmentSchema.User, e.User.Utf8, value)) return SegmentSchema.User;
+        if (IsIn(SegmentSchema.Action, e.Action.Utf8, value)) return SegmentSchema.Action;
+        if (!TryUuid(value, out var uuid)) return -1;
+        for (var i = 0; i < SegmentSchema.Uuids; i++)
+        {
+            uuids[i] ??= uuid;
+            if (uuids[i] == uuid) return SegmentSchema.FirstUuid + i;
+        }
+        return -1;
+    }
+
+    static bool IsIn(int column, ReadOnlySpan<byte> stored, ReadOnlySpan<byte> value) =>
+        value.Length == stored.Length && value.Length > Names[column].Length + 2 && value.SequenceEqual(stored);
+
+    // As it is written again, and no other way: lower case, with dashes.
+    static bool TryUuid(ReadOnlySpan<byte> value, out Guid uuid)
+    {
+        uuid = default;
+        if (value.Length != UuidLength || value[8] != '-') return false;
+        Span<byte> again = stackalloc byte[UuidLength];
+        return Utf8Parser.TryParse(value, out uuid, out var read) && read == UuidLength && Utf8Formatter.TryFormat(uuid, again, out _) && value.SequenceEqual(again);
+    }
+
+    static bool IsNumber(ReadOnlySpan<byte> text, ReadOnlySpan<byte> digits) =>
+        !digits.IsEmpty && text.StartsWith(digits) && text.Length > digits.Length && text[digits.Length] is (byte)',' or (byte)'}';
+
+    /// <summary>The next string; its quotes stand around it.</summary>
+    static bool NextString(ReadOnlySpan<byte> json, int from, out int start, out int end)
+    {
+        end = -1;
+        start = json[from..].IndexOf(Quote);
+        if (start < 0) return false;
+        start += from + 1;
+        for (var at = start; ;)
+        {
+            var next = json[at..].IndexOfAny(Quote, (byte)'\\');
+            if (next < 0) return false;
+            at += next;
+            if (json[at] == Quote)
+            {
+                end = at;
+                return true;
+            }
+            at += 2;
+            if (at > json.Length) return false;
+        }
+    }
+
+    static int ColumnOf(ReadOnlySpan<byte> name)
+    {
+        foreach (var column in Columns)
+            if (name.SequenceEqual(Names[column])) return column;
+        return -1;
+    }
+
+    ref struct Text(Span<byte> to)
+    {
+        readonly Span<byte> _to = to;
+
+        public int Length { get; private set; }
+
+        public void Put(byte one) => _to[Length++] = one;
+
+        public void Put(ReadOnlySpan<byte> some)
+        {
+            some.CopyTo(_to[Length..]);
+            Length += some.Length;
+        }
+
+        public void Refer(int column)
+        {
+            Put(Mark);
+            Put(Names[column]);
+            Put(Mark);
+        }
+    }
+}
