@@ -14,16 +14,10 @@ static class BucketCheck
         {
             await client.ListObjectsV2Async(new() { BucketName = bucket, MaxKeys = 1 }, cancel);
         }
-        catch (AmazonServiceException e)
+        catch (AmazonServiceException e) when (e.StatusCode != 0)
         {
             findings.Add(new("unreachable", FindingLevel.Error, $"The bucket {bucket} cannot be listed ({(int)e.StatusCode} {e.ErrorCode}).",
                 "Check its name, region and endpoint, and that the credentials may list it (s3:ListBucket, s3:ListBucketVersions)."));
-            return findings;
-        }
-        catch (AmazonClientException e)
-        {
-            findings.Add(new("unreachable", FindingLevel.Error, $"The bucket {bucket} cannot be reached ({e.Message}).",
-                "Check the endpoint, and that AWS credentials are set (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role)."));
             return findings;
         }
         await Versioning(client, bucket, findings, cancel);

@@ -24,25 +24,32 @@ public sealed class S3BlobStore : IBlobStore
 {
     const int Attempts = 5;
     const long SinglePutBytesMax = 5L << 30;
-    static readonly TimeSpan CallTimeout = TimeSpan.FromMinutes(5);
-
     readonly S3Options _options;
     readonly TimeProvider _time;
     readonly AmazonS3Client _client;
 
     // Retries of a put are ours: before sending again we look whether the first one arrived.
     readonly AmazonS3Client _writer;
-    readonly S3SendOnce _sender = new(CallTimeout);
+    readonly S3SendOnce _sender;
 
     /// <summary>Makes no call yet.</summary>
+    /// <exception cref="BlobStoreException">The AWS SDK has no region, or its configuration files are broken.</exception>
     public S3BlobStore(S3Options options, TimeProvider time)
     {
         _options = options;
         _time = time;
-        _client = new(Configure(retries: 4));
-        var once = Configure(retries: 0);
-        once.HttpClientFactory = _sender;
-        _writer = new(once);
+        _sender = new(options.CallTimeout);
+        try
+        {
+            _client = new(Configure(retries: 4));
+            var once = Configure(retries: 0);
+            once.HttpClientFactory = _sender;
+            _writer = new(once);
+        }
+        catch (AmazonClientException e)
+        {
+            throw new BlobStoreException($"{Location} cannot be used: {e.Message.TrimEnd('.')}. Name the region: {Location}?region=REGION, or set AWS_REGION.", e);
+        }
     }
 
     /// <inheritdoc/>
@@ -58,7 +65,8 @@ public sealed class S3BlobStore : IBlobStore
             ForcePathStyle = _options.PathStyle,
             MaxErrorRetry = retries,
             RetryMode = RequestRetryMode.Standard,
-            Timeout = CallTimeout,
+            Timeout = _options.CallTimeout,
+            ConnectTimeout = S3Options.ConnectTimeout,
         };
         if (_options.Endpoint is { } endpoint)
         {
@@ -86,7 +94,8 @@ public sealed class S3BlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) => BucketCheck.Run(_client, _options.Bucket, cancel);
+    public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) =>
+        Call("say how it is set up", async () => await BucketCheck.Run(_client, _options.Bucket, cancel), cancel);
 
     /// <inheritdoc/>
     public async ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel)
@@ -106,15 +115,15 @@ public sealed class S3BlobStore : IBlobStore
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100 << attempt), _time, cancel);
             }
-            catch (AmazonServiceException e)
+            catch (Exception e) when (IsFailure(e, cancel))
             {
-                throw Failed($"put {name}", e);
+                throw Told($"put {name}", e);
             }
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel)
+    public ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => Call($"get {key}", async () =>
     {
         try
         {
@@ -126,43 +135,18 @@ public sealed class S3BlobStore : IBlobStore
         {
             return false;
         }
-        catch (AmazonServiceException e)
-        {
-            throw Failed($"get {key}", e);
-        }
-    }
+    }, cancel);
 
     /// <inheritdoc/>
-    public async ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel)
-    {
-        try
-        {
-            return await HeadOf(NameOf(key), versionId, cancel);
-        }
-        catch (AmazonServiceException e)
-        {
-            throw Failed($"look at {key}", e);
-        }
-    }
+    public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) =>
+        Call($"look at {key}", async () => await HeadOf(NameOf(key), versionId, cancel), cancel);
 
     /// <inheritdoc/>
-    public async ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel)
+    public async ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => await Change($"lock {key}", async name =>
     {
-        var name = NameOf(key);
-        try
-        {
-            var head = await HeadOf(name, versionId, cancel) ?? throw new BlobStoreException($"{key} is not there", null);
-            await ProtectVersion(name, head, protection, cancel);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.Forbidden)
-        {
-            throw Refused($"lock {key}", e);
-        }
-        catch (AmazonServiceException e)
-        {
-            throw Failed($"lock {key}", e);
-        }
-    }
+        var head = await HeadOf(name, versionId, cancel) ?? throw new BlobStoreException($"{key} is not there", null);
+        await ProtectVersion(name, head, protection, cancel);
+    }, key, cancel);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<BlobVersion> List(string prefix, [EnumeratorCancellation] CancellationToken cancel)
@@ -175,7 +159,7 @@ public sealed class S3BlobStore : IBlobStore
         };
         while (true)
         {
-            var page = await ListPage(request, cancel);
+            var page = await Call("list", () => _client.ListVersionsAsync(request, cancel), cancel);
             foreach (var version in page.Versions ?? []) yield return ToVersion(version, version.Key[before..]);
             if (page.IsTruncated != true) yield break;
             request.KeyMarker = page.NextKeyMarker;
@@ -184,25 +168,13 @@ public sealed class S3BlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask Delete(string key, string? versionId, CancellationToken cancel)
+    public async ValueTask Delete(string key, string? versionId, CancellationToken cancel) => await Change($"delete {key}", async name =>
     {
-        var name = NameOf(key);
-        try
-        {
-            // Without a version S3 would only put a delete marker over it.
-            versionId ??= (await HeadOf(name, null, cancel))?.VersionId;
-            if (versionId is null) return;
-            await _client.DeleteObjectAsync(new() { BucketName = _options.Bucket, Key = name, VersionId = versionId }, cancel);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.Forbidden)
-        {
-            throw Refused($"delete {key}", e);
-        }
-        catch (AmazonServiceException e)
-        {
-            throw Failed($"delete {key}", e);
-        }
-    }
+        // Without a version S3 would only put a delete marker over it.
+        versionId ??= (await HeadOf(name, null, cancel))?.VersionId;
+        if (versionId is null) return;
+        await _client.DeleteObjectAsync(new() { BucketName = _options.Bucket, Key = name, VersionId = versionId }, cancel);
+    }, key, cancel);
 
     // Versions of one key, latest first.
     async ValueTask<List<S3ObjectVersion>> VersionsOf(string name, CancellationToken cancel)
@@ -359,15 +331,29 @@ public sealed class S3BlobStore : IBlobStore
         }, cancel);
     }
 
-    async ValueTask<ListVersionsResponse> ListPage(ListVersionsRequest request, CancellationToken cancel)
+    ValueTask<bool> Change(string what, Func<string, Task> change, string key, CancellationToken cancel) => Call(what, async () =>
     {
         try
         {
-            return await _client.ListVersionsAsync(request, cancel);
+            await change(NameOf(key));
+            return true;
         }
-        catch (AmazonServiceException e)
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
-            throw Failed("list", e);
+            throw new BlobLockedException($"{Location} refused to {what} (403 {e.ErrorCode}): a lock is in force, or the credentials lack the right", e);
+        }
+    }, cancel);
+
+    /// <summary>Every call but a put, which looks before it repeats, goes through here: whatever the SDK throws comes out as one kind of error that says what to do.</summary>
+    async ValueTask<T> Call<T>(string what, Func<Task<T>> call, CancellationToken cancel)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (Exception e) when (IsFailure(e, cancel))
+        {
+            throw Told(what, e);
         }
     }
 
@@ -377,14 +363,34 @@ public sealed class S3BlobStore : IBlobStore
         return _options.Prefix.Length == 0 ? key : $"{_options.Prefix}/{key}";
     }
 
-    BlobStoreException Failed(string what, AmazonServiceException e)
+    /// <summary>Whether the store or the way to it failed; not what is told already, our own cancelling, or a defect.</summary>
+    static bool IsFailure(Exception e, CancellationToken cancel) => e switch
     {
-        var answer = $"{(int)e.StatusCode} {e.ErrorCode}{(string.IsNullOrEmpty(e.Message) ? "" : ": " + e.Message)}";
-        return new($"{Location} could not {what} ({answer})", e);
-    }
+        BlobStoreException => false,
+        OperationCanceledException => !cancel.IsCancellationRequested,
+        _ => e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or TimeoutException,
+    };
 
-    BlobLockedException Refused(string what, AmazonS3Exception e) =>
-        new($"{Location} refused to {what} (403 {e.ErrorCode}): a lock is in force, or the credentials lack the right", e);
+    BlobStoreException Told(string what, Exception e) => e switch
+    {
+        AmazonServiceException { StatusCode: not 0 } refusal =>
+            new($"{Location} could not {what} ({(int)refusal.StatusCode} {refusal.ErrorCode}{(refusal.Message.Length == 0 ? "" : ": " + refusal.Message)}). {NextOf(refusal)}", e),
+        OperationCanceledException or TimeoutException =>
+            new($"{Location} could not {what}: no answer in {_options.CallTimeout.TotalSeconds:0.#} s. Check the endpoint and the network; it can be tried again.", e),
+        AmazonClientException =>
+            new($"{Location} could not {what}: {e.Message.TrimEnd('.')}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role.", e),
+        _ => new($"{Location} could not {what}: it cannot be reached ({e.GetBaseException().Message}). Check the endpoint, the region and the network; it can be tried again.", e),
+    };
+
+    static string NextOf(AmazonServiceException refusal) => refusal.ErrorCode switch
+    {
+        "NoSuchBucket" => "Check the bucket's name, its region and the endpoint.",
+        "InvalidAccessKeyId" or "SignatureDoesNotMatch" or "ExpiredToken" or "InvalidToken" => "Check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role) and the clock.",
+        "RequestTimeTooSkewed" => "Set this machine's clock.",
+        _ when refusal.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized => "Check that the credentials have the right to do it.",
+        _ when refusal.StatusCode is HttpStatusCode.Moved or HttpStatusCode.TemporaryRedirect or HttpStatusCode.BadRequest => "Check the region and the endpoint.",
+        _ => "It can be tried again.",
+    };
 
     static BlobVersion ToVersion(S3ObjectVersion version, string key) => new(key, version.VersionId, version.Size ?? 0,
         ToUtc(version.LastModified) ?? default, version.IsLatest == true, version.IsDeleteMarker == true);

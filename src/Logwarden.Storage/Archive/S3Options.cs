@@ -23,4 +23,10 @@ public sealed record S3Options
     /// default. Content-MD5 and the signature over the body protect each PUT in either case, and what was stored is read back.
     /// </summary>
     public bool ChecksumsWhenRequired { get; init; }
+
+    /// <summary>Longest that one call may take, 1 ms and more. Default five minutes: a PUT of a large segment over a slow line.</summary>
+    public TimeSpan CallTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Longest that opening a connection may take.</summary>
+    internal static TimeSpan ConnectTimeout { get; } = TimeSpan.FromSeconds(15);
 }

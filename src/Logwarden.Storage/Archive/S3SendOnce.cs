@@ -25,6 +25,7 @@ sealed class S3SendOnce(TimeSpan timeout) : HttpClientFactory, IDisposable
     sealed class Sender() : DelegatingHandler(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
+        ConnectTimeout = S3Options.ConnectTimeout,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
     })
     {

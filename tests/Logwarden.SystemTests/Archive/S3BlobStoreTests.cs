@@ -226,4 +226,45 @@ public sealed class S3BlobStoreTests(CephGateway gateway) : BlobStoreContract
         Assert.False(put.Stored); // the second attempt found what the first had stored
         Assert.Single(await through.List("", Cancel).ToListAsync(Cancel));
     }
+
+    [Fact]
+    public async Task A_server_that_never_answers_or_is_not_there_is_one_kind_of_error_that_says_what_to_do()
+    {
+        using var silent = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var port = ((IPEndPoint)silent.LocalEndpoint).Port;
+        await Told(port, "no answer in 0.2 s");
+        silent.Stop();
+        await Told(port, "it cannot be reached");
+
+        static async Task Told(int port, string what)
+        {
+            var options = new S3Options { Bucket = "anywhere", Endpoint = new($"http://127.0.0.1:{port}"), PathStyle = true, CallTimeout = TimeSpan.FromMilliseconds(200) };
+            using var store = new S3BlobStore(options, TimeProvider.System);
+            Func<Task>[] calls =
+            [
+                async () => await store.Check(Cancel),
+                async () => await store.ReadBytes("a", null, Cancel),
+                async () => await store.PutBytes("a", One, Compliance(30), Cancel),
+                async () => await store.List("", Cancel).FirstOrDefaultAsync(Cancel),
+            ];
+            foreach (var call in calls)
+            {
+                var told = await Assert.ThrowsAsync<BlobStoreException>(call);
+                Assert.Contains(what, told.Message, StringComparison.Ordinal);
+                Assert.Contains("Check the endpoint", told.Message, StringComparison.Ordinal);
+            }
+            using var stop = new CancellationTokenSource();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await store.Head("a", null, stop.Token));
+        }
+    }
+
+    [Fact]
+    public async Task A_missing_bucket_and_wrong_credentials_say_what_to_check()
+    {
+        using var missing = ArchiveTarget.Open(gateway.Target("no-such-bucket", ""), TimeProvider.System);
+        var told = await Assert.ThrowsAsync<BlobStoreException>(async () => await missing.ReadBytes("a", null, Cancel));
+        Assert.Contains("Check the bucket's name", told.Message, StringComparison.Ordinal);
+    }
 }
