@@ -47,10 +47,10 @@ static class IngestBench
             var (source, _) = installation.Sources.Ensure("bench", format);
             var route = Installation.Route(source);
             using var progress = new ProgressLine("", 0, TimeProvider.System);
-            IngestResult? result = null;
             var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
-            figures.Add(await Figure.MeasureAsync($"{format}: to durable journal", count, input.Bytes, async () => result = await run.RunAsync(input.Files, CancellationToken.None)));
-            if (result!.Stored != count) throw new InvalidOperationException($"{result.Stored} of {count} events were stored: {result}");
+            figures.Add(await Figure.MeasureAsync($"{format}: to durable journal", count, input.Bytes, () => run.RunAsync(input.Files, CancellationToken.None)));
+            var result = run.Result;
+            if (result.Stored != count) throw new InvalidOperationException($"{result.Stored} of {count} events were stored: {result}");
             var seal = await Figure.MeasureAsync($"{format}: sealing and archiving", count, input.Bytes, async () =>
             {
                 await installation.SealAsync(CancellationToken.None);

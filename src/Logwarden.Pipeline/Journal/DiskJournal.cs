@@ -59,6 +59,9 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <summary>Bytes of all journal files kept.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
+    /// <summary>Whether it takes nothing until something that it holds is released.</summary>
+    public bool IsFull => Bytes > _options.BytesMax;
+
     /// <summary>The conservation ledger as of the last commit.</summary>
     public LedgerSnapshot Ledger
     {
@@ -228,8 +231,8 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     {
         WaitingAppend.Validate(batch);
         if (_dead is not null || _closed) throw Dead();
+        if (!IsFull) return;
         var bytes = Bytes;
-        if (bytes <= _options.BytesMax) return;
         lock (_gate)
         {
             var behind = _cursors.FurthestBehind() is { } reader ? $"reader {reader.Name} at offset {reader.Offset}" : "no reader is registered";

@@ -10,18 +10,20 @@ static class HealthEndpoint
     public static void Map(IEndpointRouteBuilder routes, SealLoop sealing)
     {
         routes.MapGet("/health/live", () => Results.Ok(new { status = "live" })).WithTags("health").WithSummary("200 while the process answers.");
+        // Without a token: it says that and why it is not ready, and nothing of where the archive is.
         routes.MapGet("/health/ready", (Installation installation) =>
         {
-            var failure = installation.Journal.Failure?.Message ?? sealing.LastError;
+            var failure = installation.Journal.Failure is not null ? "the journal's disk failed"
+                : installation.Journal.IsFull ? "the journal is full"
+                : sealing.Failure is not null ? "sealing fails" : null;
             var state = new
             {
                 status = failure is null ? "ready" : "degraded",
-                reason = failure,
+                reason = failure is null ? null : failure + "; the server's log tells more",
                 durable_end = installation.Journal.DurableEnd,
                 sealed_to = installation.SealedTo,
-                archive = installation.ArchiveLocation,
             };
             return Results.Json(state, JsonSerializerOptions.Web, statusCode: failure is null ? 200 : 503);
-        }).WithTags("health").WithSummary("200 when events can be taken and the archive was reached; 503 with the reason otherwise.");
+        }).WithTags("health").WithSummary("200 when events can be taken and are sealed and archived; 503 with the reason otherwise.");
     }
 }

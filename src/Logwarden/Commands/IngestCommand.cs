@@ -49,26 +49,35 @@ static class IngestCommand
     {
         var route = Installation.Route(source);
         var total = files.Where(file => !string.Equals(file, "-", StringComparison.Ordinal) && File.Exists(file)).Sum(file => new FileInfo(file).Length);
-        IngestResult? result = null;
+        IngestResult result;
+        var isStopped = false;
+        Exception? failure = null;
         using (var progress = new ProgressLine("ingest", total, TimeProvider.System))
         {
             var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
-            await using var sealing = new SealLoop(installation, SealOptions.ForIngest, TimeProvider.System);
+            await using var sealing = new SealLoop(installation, SealOptions.ForIngest, TimeProvider.System, tell: progress.Tell);
             try
             {
-                result = await run.RunAsync(files, cancel);
+                await run.RunAsync(files, cancel);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
-                await Console.Error.WriteLineAsync("stopping: sealing what was taken in …");
+                isStopped = true;
+                progress.Tell("stopping: sealing what was taken in …");
             }
+            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                failure = failed;
+                progress.Tell($"error: {failed.Message} Sealing what was taken in before …");
+            }
+            result = run.Result;
         }
         await installation.SealAsync(CancellationToken.None);
         if (await installation.IndexAsync(CancellationToken.None) is { } unindexed)
             await Console.Error.WriteLineAsync($"warning: {unindexed}. Nothing is lost: queries of text read more until a later run makes it.");
-        if (result is null) return Cli.Interrupted;
         Print(installation, result, json);
-        return Cli.Ok;
+        if (failure is not null) await Console.Error.WriteLineAsync("not everything was taken in: put right what the error says and run it again; what was taken is not taken twice.");
+        return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : Cli.Ok;
     }
 
     static void Print(Installation installation, IngestResult result, bool json)

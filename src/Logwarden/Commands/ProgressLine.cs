@@ -34,6 +34,17 @@ sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposa
         }
     }
 
+    /// <summary>Says something at once, above the bar.</summary>
+    public void Tell(string what)
+    {
+        lock (_gate)
+        {
+            if (_drawn && _terminal) Console.Error.Write("\r\u001b[K");
+            Console.Error.WriteLine(what);
+            _drawn = false;
+        }
+    }
+
     string Text(long done, string note)
     {
         var seconds = time.GetElapsedTime(_began).TotalSeconds;

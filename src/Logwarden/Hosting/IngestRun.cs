@@ -39,10 +39,14 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     long _quarantined;
     long _bytes;
     long _done;
+    int _waits;
+
+    /// <summary>What it did so far.</summary>
+    public IngestResult Result => new(Interlocked.Read(ref _records), Interlocked.Read(ref _stored), Interlocked.Read(ref _duplicates), Interlocked.Read(ref _quarantined), Interlocked.Read(ref _bytes));
 
     /// <summary>Runs to the end of the files. Stopped early, it ends with everything that it took in durable.</summary>
     /// <exception cref="IOException">The journal or a file failed.</exception>
-    public async Task<IngestResult> RunAsync(IReadOnlyList<string> files, CancellationToken cancel)
+    public async Task RunAsync(IReadOnlyList<string> files, CancellationToken cancel)
     {
         for (var i = 0; i < Chunks; i++) _empty.Writer.TryWrite(new Chunk());
 #pragma warning disable CA2025 // every task is awaited below, before it is disposed of
@@ -51,7 +55,6 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         var working = Enumerable.Range(0, Workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
         await Task.WhenAll([reading, .. working]);
 #pragma warning restore CA2025
-        return new(_records, _stored, _duplicates, _quarantined, _bytes);
     }
 
     async Task ReadAsync(IReadOnlyList<string> files, CancellationToken cancel)
@@ -139,6 +142,8 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             }
             catch (JournalFullException full)
             {
+                if (Interlocked.Exchange(ref _waits, 1) == 0)
+                    progress.Tell("the journal is full: waiting until what it holds is sealed and archived; it goes on by itself, and may be stopped and run again");
                 await Task.Delay(full.RetryAfter, time, cancel);
             }
         }
@@ -146,6 +151,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
 
     void Count(AppendReceipt receipt)
     {
+        Interlocked.Exchange(ref _waits, 0);
         Interlocked.Add(ref _stored, receipt.Stored);
         Interlocked.Add(ref _duplicates, receipt.Duplicates);
         Interlocked.Add(ref _quarantined, receipt.Quarantined);

@@ -20,6 +20,9 @@ sealed record InstallationOptions
 
     /// <summary>Policy file; null is <c>DATA/policy.yaml</c>, and where there is none the shipped one.</summary>
     public string? Policy { get; init; }
+
+    /// <summary>Opens the archive; null is as <see cref="Archive"/> says. For tests of what happens when it fails.</summary>
+    internal Func<IBlobStore>? OpenStore { get; init; }
 }
 
 /// <summary>
@@ -113,6 +116,7 @@ sealed class Installation : IAsyncDisposable
     /// <exception cref="Commands.CommandException">It is not one.</exception>
     public static IBlobStore OpenArchive(InstallationOptions options)
     {
+        if (options.OpenStore is { } open) return open();
         var text = options.Archive ?? Path.Combine(options.Data, "archive");
         return ArchiveTarget.TryParse(text, out var target, out var reason) ? target.Open(TimeProvider.System)
             : throw new Commands.CommandException($"--archive {text}: {reason}");
@@ -163,7 +167,7 @@ sealed class Installation : IAsyncDisposable
             _textIndexes.BuildMissing(_segments, cancel);
             return null;
         }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        catch (Exception failed) when (failed is not OperationCanceledException)
         {
             return failed.Message;
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Logwarden.Hosting;
@@ -15,8 +16,9 @@ sealed record SealOptions(long EventsMax, TimeSpan? AgeMax)
 }
 
 /// <summary>
-/// Seals by size or age for as long as it lives, and makes the text index of what it sealed. A failure (archive away, disk full) is logged
-/// and tried again, with growing pauses; an index that could not be made is tried again each minute and keeps no event from being sealed.
+/// Seals by size or age for as long as it lives, and makes the text index of what it sealed. A failure, whatever it is (archive away, disk full, a defect of ours),
+/// is logged and tried again, with growing pauses, and <see cref="Failure"/> tells it for as long as it lasts; an index that could not be made is tried
+/// again each minute and keeps no event from being sealed.
 /// </summary>
 sealed partial class SealLoop : IAsyncDisposable
 {
@@ -27,21 +29,30 @@ sealed partial class SealLoop : IAsyncDisposable
     readonly SealOptions _options;
     readonly TimeProvider _time;
     readonly ILogger _log;
+    readonly Action<string>? _tell;
     readonly CancellationTokenSource _stop = new();
     readonly Task _running;
 
     /// <summary>Starts it.</summary>
-    public SealLoop(Installation installation, SealOptions options, TimeProvider time, ILogger? log = null)
+    /// <param name="installation">What to seal.</param>
+    /// <param name="options">When to.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="log">Log; null is none.</param>
+    /// <param name="tell">Is told of each failure, in a sentence for people.</param>
+    public SealLoop(Installation installation, SealOptions options, TimeProvider time, ILogger? log = null, Action<string>? tell = null)
     {
         _installation = installation;
         _options = options;
         _time = time;
         _log = log ?? NullLogger.Instance;
+        _tell = tell;
         _running = Task.Run(() => RunAsync(_stop.Token), CancellationToken.None);
     }
 
-    /// <summary>Why the last try failed; null when it did not.</summary>
-    public string? LastError { get; private set; }
+    /// <summary>Why nothing is sealed at present; null while sealing works.</summary>
+    public string? Failure => Volatile.Read(ref _failure) ?? (_running.IsCompleted && !_stop.IsCancellationRequested ? "sealing has ended; start again" : null);
+
+    string? _failure;
 
     /// <summary>Why the text index of some segment could not be made; null when none is missing.</summary>
     public string? LastIndexError { get; private set; }
@@ -76,18 +87,22 @@ sealed partial class SealLoop : IAsyncDisposable
                 // Not cancelled half way: stopping waits for the seal, so that a stop leaves nothing to recover.
                 await _installation.SealAsync(CancellationToken.None);
                 LogSealed(_installation.SealedTo, waiting);
-                (since, pause, LastError) = (null, LookEvery, null);
+                (since, pause) = (null, LookEvery);
+                Volatile.Write(ref _failure, null);
                 indexAt = _time.GetTimestamp();
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
             }
-            catch (IOException failed)
+            catch (Exception failed) when (failed is not OutOfMemoryException)
             {
-                LastError = failed.Message;
+                // Also a time-out of the archive's client, which comes as a cancellation that is not ours.
                 pause = TimeSpan.FromTicks(Math.Min(Math.Max(pause.Ticks, TimeSpan.TicksPerSecond) * 2, PauseMax.Ticks));
-                LogFailed(pause, failed.Message);
+                Volatile.Write(ref _failure, failed.Message);
+                if (failed is IOException) LogFailed(pause, failed.Message);
+                else LogBroken(failed, pause);
+                _tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"sealing failed, next try in {pause.TotalSeconds:0} s: {failed.Message}"));
             }
         }
     }
@@ -106,6 +121,9 @@ sealed partial class SealLoop : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Error, "Sealing failed, next try in {Pause}: {Reason}")]
     partial void LogFailed(TimeSpan pause, string reason);
+
+    [LoggerMessage(4, LogLevel.Critical, "Sealing failed in a way that is not foreseen, next try in {Pause}. Nothing acknowledged is lost; please report it with this trace.")]
+    partial void LogBroken(Exception failed, TimeSpan pause);
 
     [LoggerMessage(3, LogLevel.Warning, "Queries of text read more until it is there, next try in {Pause}: {Reason}")]
     partial void LogIndexFailed(TimeSpan pause, string reason);

@@ -1,0 +1,108 @@
+using Logwarden.Archive;
+using Logwarden.Hosting;
+using Logwarden.Journal;
+using Logwarden.Tests.Segments;
+using Logwarden.Tests.World;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Logwarden.Tests.Hosting;
+
+public sealed class SealLoopTests : IDisposable
+{
+    readonly ScratchFolder _scratch = new();
+    readonly FakeTimeProvider _time = new(new(2026, 7, 5, 12, 0, 0, TimeSpan.Zero));
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> Failures => ["archive away", "no right", "damaged", "time-out", "rolled back", "a defect"];
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task Whatever_fails_is_told_and_tried_again_until_it_works(string what)
+    {
+        var store = new BreakableStore(new FolderBlobStore(_scratch.File("archive"), TimeProvider.System));
+        var options = new InstallationOptions { Data = _scratch.File("data"), OpenStore = () => store };
+        await using var installation = await Installation.OpenAsync(options, TimeProvider.System, Cancel);
+        var told = new List<string>();
+        await using var loop = new SealLoop(installation, new SealOptions(1, null), _time, tell: text =>
+        {
+            lock (told) told.Add(text);
+        });
+        store.Failure = () => Failure(what);
+        await Append(installation, 0);
+
+        await Until(() => Told() >= 3);
+
+        Assert.Contains(Failure(what).Message, loop.Failure, StringComparison.Ordinal);
+        Assert.All(told, text => Assert.StartsWith("sealing failed, next try in ", text, StringComparison.Ordinal));
+        Assert.Equal(0, installation.SealedTo);
+
+        store.Failure = null;
+        await Until(() => installation.SealedTo == 1);
+        await Until(() => loop.Failure is null);
+        await Append(installation, 1);
+        await Until(() => installation.SealedTo == 2);
+
+        int Told()
+        {
+            lock (told) return told.Count;
+        }
+    }
+
+    static Exception Failure(string what) => what switch
+    {
+        "archive away" => new BlobStoreException("the archive is away", null),
+        "no right" => new UnauthorizedAccessException("access is denied"),
+        "damaged" => new InvalidDataException("the answer is no answer"),
+        "time-out" => new TaskCanceledException("the request was canceled due to the configured timeout"),
+        "rolled back" => new ArchiveRolledBackException("somebody rolled it back"),
+        _ => new InvalidOperationException("a defect"),
+    };
+
+    // The loop runs on threads of its own: the clock goes on until it has done what is waited for.
+    async Task Until(Func<bool> condition)
+    {
+        while (!condition())
+        {
+            Cancel.ThrowIfCancellationRequested();
+            _time.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.Yield();
+        }
+    }
+
+    static async Task Append(Installation installation, long offset)
+    {
+        var batch = new AppendBatch { Source = "shop" };
+        var e = StoredEvents.One(offset);
+        batch.Entries.Add(new(0, e.Length, default, null));
+        System.Buffers.BuffersExtensions.Write(batch.Bytes, e);
+        await installation.Journal.AppendAsync(batch, Cancel);
+    }
+
+    /// <summary>A folder that fails at each put while it is told to.</summary>
+    sealed class BreakableStore(IBlobStore store) : IBlobStore
+    {
+        public Func<Exception>? Failure { get; set; }
+
+        public string Location => store.Location;
+
+        public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) => store.Check(cancel);
+
+        public ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel) =>
+            Failure is { } fail ? throw fail() : store.Put(key, content, protection, cancel);
+
+        public ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => store.Read(key, versionId, destination, cancel);
+
+        public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) => store.Head(key, versionId, cancel);
+
+        public ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => store.Protect(key, versionId, protection, cancel);
+
+        public IAsyncEnumerable<BlobVersion> List(string prefix, CancellationToken cancel) => store.List(prefix, cancel);
+
+        public ValueTask Delete(string key, string? versionId, CancellationToken cancel) => store.Delete(key, versionId, cancel);
+
+        public void Dispose() => store.Dispose();
+    }
+}
