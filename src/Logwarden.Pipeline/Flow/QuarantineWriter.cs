@@ -16,6 +16,9 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
     const int ScannedBytesMax = 256 * 1024;
     const int ExcerptBytesMax = 1024;
 
+    // The end of what was cut off may be half a secret, which no rule knows: so much of it is not shown, secrets being shorter.
+    const int MarginBytes = 4096;
+
     static readonly byte[] Class = Encoding.UTF8.GetBytes(EventClasses.Quarantine);
     static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
     static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -30,7 +33,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
     {
         _json.ResetWrittenCount();
         _counts.ResetWrittenCount();
-        var excerpt = Excerpt(record.Bytes);
+        var excerpt = Excerpt(record);
         using (var json = new Utf8JsonWriter(_json, Relaxed))
         {
             json.WriteStartObject();
@@ -82,15 +85,16 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
     /// Redacts first and cuts then, so that a cut can't hide a secret from the rules; the cut itself falls on a word boundary, since
     /// half a token may no longer look like one.
     /// </summary>
-    string Excerpt(ReadOnlySpan<byte> record)
+    string Excerpt(in FramedRecord record)
     {
-        var scanned = record.Length > ScannedBytesMax ? ToBoundary(record[..ScannedBytesMax]) : record;
+        var scanned = record.Bytes[..Math.Min(record.Bytes.Length, ScannedBytesMax)];
         _redacted.ResetWrittenCount();
         var changed = redactor.Text(scanned, _scratch, _redacted);
         if (changed) _scratch.WriteCounts(_counts);
         var text = changed ? _redacted.WrittenSpan : scanned;
-        if (text.Length > ExcerptBytesMax) text = ToBoundary(text[..ExcerptBytesMax]);
-        return Encoding.UTF8.GetString(text);
+        if (record.IsCut || scanned.Length < record.Bytes.Length) text = text[..Math.Max(0, text.Length - MarginBytes)];
+        else if (text.Length <= ExcerptBytesMax) return Encoding.UTF8.GetString(text);
+        return Encoding.UTF8.GetString(ToBoundary(text[..Math.Min(text.Length, ExcerptBytesMax)]));
     }
 
     static ReadOnlySpan<byte> ToBoundary(ReadOnlySpan<byte> cut)

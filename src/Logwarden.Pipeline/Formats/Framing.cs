@@ -41,8 +41,14 @@ public readonly record struct RecordPosition(long Ordinal, long Line, long Offse
 /// <summary>One record, or something that could not be cut out as one. Valid until the next read.</summary>
 public readonly ref struct FramedRecord
 {
-    /// <summary>The record; for an error the beginning of what is skipped, at most <see cref="RecordReader.ExcerptBytesMax"/> bytes.</summary>
+    /// <summary>
+    /// The record; for an error the beginning of what is skipped, at most <see cref="RecordReader.ExcerptBytesMax"/> bytes. That is far more than is shown of it: what is
+    /// shown must be redacted before it is cut.
+    /// </summary>
     public ReadOnlySpan<byte> Bytes { get; init; }
+
+    /// <summary>Whether more of it comes behind <see cref="Bytes"/>.</summary>
+    public bool IsCut { get; init; }
 
     /// <summary>Where it stands.</summary>
     public RecordPosition Position { get; init; }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Logwarden.Events;
 
 namespace Logwarden.Formats;
@@ -9,10 +10,16 @@ namespace Logwarden.Formats;
 /// </summary>
 public sealed class RecordReader
 {
-    /// <summary>Bytes of a bad record that are shown.</summary>
-    public const int ExcerptBytesMax = 512;
+    /// <summary>Bytes that are given of a bad record.</summary>
+    public const int ExcerptBytesMax = 16 * 1024;
 
     const int LevelsMax = 4;
+
+    // A PEM block: an RSA key of 16,384 bits has 13 KB.
+    const int KeyBytesMax = 16 * 1024;
+    const int KeyLineMax = 80;
+
+    static readonly SearchValues<byte> KeyBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-:, "u8);
 
     enum Level : byte
     {
@@ -25,7 +32,7 @@ public sealed class RecordReader
     readonly NameTable? _envelopes;
     readonly int _bytesMax;
     readonly Stack<Level> _levels = new();
-    readonly byte[] _excerpt = new byte[ExcerptBytesMax];
+    byte[] _excerpt = [];
     JsonScanner _envelopeRest;
     bool _inEnvelopeRest;
     bool _isResynchronised;
@@ -234,11 +241,19 @@ public sealed class RecordReader
     /// <summary>Skips a bad record as far as is needed to find the next good one, and no further.</summary>
     void Recover(RecordPosition position, int fault, NormalizeError error, out FramedRecord record)
     {
-        record = Bad(position, error, _window.Unread);
         // What shows at the fault that a new record begins there may stand right behind it.
-        _window.Has(fault + 3);
+        _window.Has(Math.Max(fault + 3, ExcerptBytesMax));
         var bytes = _window.Unread;
         var line = _levels.Count == 0 ? bytes[..fault].IndexOf((byte)'\n') + 1 : LineOfObject(bytes[..Math.Min(fault + 3, bytes.Length)]);
+        var end = line > 0 ? line : EndOfBad(bytes, fault);
+        if (EndOfKey(end) is var key and > 0)
+        {
+            record = Bad(position, error, _window.Unread[..key]);
+            _window.Skip(key);
+            _isResynchronised = true;
+            return;
+        }
+        record = Bad(position, error, bytes[..end]);
         if (line > 0)
         {
             // The record was torn before this line; from here on it may have swallowed good ones.
@@ -250,6 +265,13 @@ public sealed class RecordReader
         if (_levels.Count == 0) SkipLine();
         else SkipToElement();
         _isResynchronised = true;
+    }
+
+    /// <summary>Where what is bad ends, as far as can be told from here: at the end of the line, or before the next element of an array.</summary>
+    int EndOfBad(ReadOnlySpan<byte> bytes, int fault)
+    {
+        var end = _levels.Count == 0 ? bytes[fault..].IndexOf((byte)'\n') : bytes[fault..].IndexOf("},"u8);
+        return end < 0 ? bytes.Length : fault + end + 1;
     }
 
     /// <summary>The first line after the first that begins with an object: where lines of envelopes go on after a torn one.</summary>
@@ -319,8 +341,37 @@ public sealed class RecordReader
 
     void Garbage(out FramedRecord record)
     {
-        record = Bad(Here(), NormalizeError.At("not-json", 0, "expected a JSON object"), FirstLine());
-        SkipLine();
+        var position = Here();
+        var error = NormalizeError.At("not-json", 0, "expected a JSON object");
+        _window.Has(ExcerptBytesMax);
+        var line = _window.Unread.IndexOf((byte)'\n');
+        if (line < 0) line = _window.Unread.Length;
+        var key = EndOfKey(line);
+        record = Bad(position, error, _window.Unread[..(key > 0 ? key : line)]);
+        if (key > 0) _window.Skip(key);
+        else SkipLine();
+    }
+
+    /// <summary>
+    /// Where a PEM block (RFC 7468) ends that begins in these bytes and goes on behind them. Its lines must stay together: by itself none of them looks like a secret.
+    /// </summary>
+    /// <returns>0 when there is none; only lines that can be of one are taken, so that it swallows no record.</returns>
+    int EndOfKey(int end)
+    {
+        var begin = _window.Unread[..end].LastIndexOf("-----BEGIN "u8);
+        if (begin < 0 || _window.Unread[begin..end].IndexOf("-----END "u8) >= 0) return 0;
+        _window.Has(begin + KeyBytesMax);
+        var bytes = _window.Unread[..Math.Min(_window.Unread.Length, begin + KeyBytesMax)];
+        for (var at = end; at < bytes.Length;)
+        {
+            var length = bytes[at..].IndexOf((byte)'\n') + 1;
+            if (length == 0) length = bytes.Length - at;
+            var line = bytes.Slice(at, length).Trim(" \t\r\n"u8);
+            if (line.StartsWith("-----END "u8)) return at + length;
+            if (line.Length > KeyLineMax || line.ContainsAnyExcept(KeyBytes)) return 0;
+            at += length;
+        }
+        return 0;
     }
 
     void ReadText(out FramedRecord record)
@@ -333,6 +384,8 @@ public sealed class RecordReader
             {
                 if (error is null && length > _bytesMax) error = NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most");
                 if (_window.Broken is not null && length == bytes.Length) (error, _isFinished) = (_window.Broken, true);
+                length = Math.Max(length, EndOfKey(length));
+                bytes = _window.Unread;
                 if (error is not null)
                 {
                     record = Bad(position, error, bytes[..length]);
@@ -353,14 +406,6 @@ public sealed class RecordReader
             }
             _window.More();
         }
-    }
-
-    ReadOnlySpan<byte> FirstLine()
-    {
-        _window.Has(ExcerptBytesMax);
-        var bytes = _window.Unread;
-        var end = bytes.IndexOf((byte)'\n');
-        return end < 0 ? bytes : bytes[..end];
     }
 
     void SkipLine()
@@ -385,7 +430,8 @@ public sealed class RecordReader
     {
         _ordinal++;
         var length = Math.Min(bytes.Length, ExcerptBytesMax);
+        if (_excerpt.Length < length) _excerpt = new byte[Math.Max(1024, length)];
         bytes[..length].CopyTo(_excerpt);
-        return new() { Bytes = _excerpt.AsSpan(0, length), Position = position, Error = error };
+        return new() { Bytes = _excerpt.AsSpan(0, length), IsCut = length < bytes.Length, Position = position, Error = error };
     }
 }

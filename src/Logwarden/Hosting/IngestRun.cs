@@ -161,7 +161,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     /// <summary>Records copied out of the reader, to be worked on by another thread. Cleared on return: they are not redacted yet.</summary>
     sealed class Chunk
     {
-        readonly List<(int Start, int Length, RecordPosition Position, NormalizeError? Error)> _records = [];
+        readonly List<(int Start, int Length, bool IsCut, RecordPosition Position, NormalizeError? Error)> _records = [];
         byte[] _buffer = new byte[ChunkBytesMax + 64 * 1024];
         string _name = "";
 
@@ -181,15 +181,15 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             if (_buffer.Length - Bytes < record.Bytes.Length) Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, Bytes + record.Bytes.Length));
             record.Bytes.CopyTo(_buffer.AsSpan(Bytes));
-            _records.Add((Bytes, record.Bytes.Length, record.Position, record.Error));
+            _records.Add((Bytes, record.Bytes.Length, record.IsCut, record.Position, record.Error));
             Bytes += record.Bytes.Length;
         }
 
         public void AddTo(IntakeWorker worker, AppendBatch batch)
         {
-            foreach (var (start, length, position, error) in _records)
+            foreach (var (start, length, isCut, position, error) in _records)
             {
-                worker.Add(new FramedRecord { Bytes = _buffer.AsSpan(start, length), Position = position, Error = error }, _name, batch);
+                worker.Add(new FramedRecord { Bytes = _buffer.AsSpan(start, length), IsCut = isCut, Position = position, Error = error }, _name, batch);
             }
         }
     }

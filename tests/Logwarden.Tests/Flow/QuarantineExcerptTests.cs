@@ -1,0 +1,98 @@
+using System.Text;
+using Logwarden.Events;
+using Logwarden.Flow;
+using Logwarden.Formats;
+using Logwarden.Journal;
+using Logwarden.Policy;
+using Logwarden.Redaction;
+
+namespace Logwarden.Tests.Flow;
+
+/// <summary>A record that can't be read is shown in part. No part of a secret is in that part, wherever the parts end.</summary>
+public class QuarantineExcerptTests
+{
+    const int LimitBytes = 40_000;
+
+    // Put together here, so that no scanner of this repository takes them for real ones.
+    static readonly (string Before, string Secret, string After)[] Secrets =
+    [
+        ("", "gh" + "p_0123456789abcdefghijklmnopqrstuvwx9Z", ""),
+        ("password=", "Corr3ct" + "H0rseBattery", ""),
+        ("Authorization: Bearer ", "AbCdEf" + "123456GhIjKl7890MnOpQrStUv", ""),
+        ("postgres://app:", "hunter2" + "Really9Long", "@db.internal:5432/shop"),
+    ];
+
+    static readonly string Key = "-----BEGIN RSA PRIVATE " + "KEY-----\n"
+        + string.Join('\n', Enumerable.Range(0, 25).Select(i => Convert.ToBase64String(Encoding.ASCII.GetBytes($"line {i:D2} of the key, which is {i * 7919 % 1000:D3} secret")))) + "\n-----END RSA PRIVATE " + "KEY-----";
+
+    static readonly Redactor Redactor = Redactor.Create(new RedactionOptions());
+    static readonly PolicyClassifier Classifier = new(PolicySnapshot.Default);
+
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, string>();
+            foreach (var format in (string[])["app", "json", "cloudtrail", "k8s-audit", "pgaudit"])
+                foreach (var how in (string[])["garbage", "invalid", "truncated", "too large", "not an object", "in an array"]) cases.Add(format, how);
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void No_cut_leaves_half_a_secret(string format, string how)
+    {
+        foreach (var (before, secret, after) in Secrets)
+        {
+            foreach (var cut in (int[])[512, 1024, RecordReader.ExcerptBytesMax - 4096, RecordReader.ExcerptBytesMax])
+                for (var words = cut - before.Length - secret.Length - after.Length - 30; words <= cut; words += 4)
+                    AssertHidden(format, Record(how, $"{Words(words)} {before}{secret}{after} {Words(3000)}"), secret[4..]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void The_lines_of_a_key_stay_together(string format, string how)
+    {
+        foreach (var before in (int[])[0, 30, 500, 1010, 3000])
+            foreach (var line in Key.Split('\n')[1..^1].Where((_, i) => i % 6 == 0))
+                AssertHidden(format, Record(how, Words(before) + "\n" + Key + "\n" + Words(100)), line[..20]);
+    }
+
+    static string Record(string how, string text) => how switch
+    {
+        "garbage" => text + "\n",
+        "invalid" => "{\"message\":\"" + text + "\",oops}\n",
+        "truncated" => "{\"message\":\"" + text,
+        "too large" => "{\"message\":\"" + text + new string('x', LimitBytes) + "\"}\n",
+        "not an object" => "[\"" + text + "\"]\n",
+        _ => "[{\"message\":\"" + text + "\",oops},{\"a\":1}]\n",
+    };
+
+    static string Words(int length)
+    {
+        const string Lorem = "the quick brown fox jumps over the lazy dog and ";
+        var text = new StringBuilder();
+        while (text.Length < length) text.Append(Lorem);
+        return text.ToString(0, Math.Max(0, length));
+    }
+
+    static void AssertHidden(string format, string input, string secret)
+    {
+        var route = new IntakeRoute("s", FormatCatalog.Find(format)!, null);
+        var worker = new IntakeWorker(route, Redactor, Classifier, TimeProvider.System);
+        var batch = new AppendBatch { Source = "s" };
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes(input));
+        var reader = new RecordReader(stream, route.Format.Framing, new RecordLimits(LimitBytes));
+        while (reader.Read(out var record)) worker.Add(record, "", batch);
+
+        Assert.NotEmpty(batch.Entries);
+        foreach (var entry in batch.Entries)
+        {
+            Assert.True(EventEncoding.TryRead(batch.Bytes.WrittenSpan.Slice(entry.Start, entry.Length), out var stored));
+            var json = Encoding.UTF8.GetString(stored.Json);
+            for (var at = 0; at + 8 <= secret.Length; at++) Assert.DoesNotContain(secret.Substring(at, 8), json, StringComparison.Ordinal);
+        }
+    }
+}
