@@ -54,6 +54,37 @@ public sealed class HttpTests
         using var answer = await server.PostAsync(wrongToken ?? token, Encoding.UTF8.GetBytes(body), type, encoding);
 
         Assert.Equal(expected, answer.StatusCode);
+        // All or nothing: a client that sends it again after that answer would multiply what was kept of it.
+        Assert.DoesNotContain("\"in\":1", await Tool.OkAsync("ledger", "--data", data.Path, "--json"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_packed_body_that_is_cut_off_is_refused_and_nothing_of_it_is_stored()
+    {
+        using var data = new TempFolder();
+        var token = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
+        await using var server = await Server.StartAsync(data.Path);
+        var lines = string.Concat(Enumerable.Range(0, 50).Select(i => $"{{\"id\":\"e{i}\",\"user\":\"ada\",\"message\":\"m\"}}\n"));
+        foreach (var encoding in (string[])["gzip", "zstd"])
+        {
+            var packed = Encode(lines, encoding);
+            using var answer = await server.PostAsync(token, packed[..^3], "application/x-ndjson", encoding);
+            Assert.Equal(HttpStatusCode.NotAcceptable, answer.StatusCode);
+        }
+        Assert.Contains("\"n\":0", await server.QueryAsync("""{"sql":"SELECT count(*) AS n FROM events"}"""), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Records_that_are_no_events_are_quarantined_and_acknowledged()
+    {
+        using var data = new TempFolder();
+        var token = (await Tool.OkAsync("source", "add", "trail", "--format", "cloudtrail", "--data", data.Path)).Trim();
+        await using var server = await Server.StartAsync(data.Path);
+
+        using var answer = await server.PostAsync(token, "{\"no\":\"record of a trail\"}"u8.ToArray());
+
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Equal("1", Assert.Single(answer.Headers.GetValues("X-Logwarden-Quarantined")));
     }
 
     [Fact]

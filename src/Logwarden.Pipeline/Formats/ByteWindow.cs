@@ -1,5 +1,4 @@
 using Logwarden.Events;
-using ZstdSharp;
 
 namespace Logwarden.Formats;
 
@@ -87,7 +86,7 @@ sealed class ByteWindow
         {
             return _input!.Read(_buffer, _end, _buffer.Length - _end);
         }
-        catch (Exception e) when (e is InvalidDataException or ZstdException or DecompressionLimitException or EndOfStreamException)
+        catch (Exception e) when (e is DecompressionLimitException || Decompression.IsDamage(e))
         {
             Broken = e is DecompressionLimitException
                 ? NormalizeError.At("decompression-limit", 0, e.Message)

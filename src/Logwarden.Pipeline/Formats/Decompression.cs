@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Logwarden.Formats;
 
 /// <summary>What compressed input may grow to.</summary>
@@ -29,19 +27,30 @@ public static class Decompression
     {
         var head = new byte[4];
         var had = input.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+#pragma warning disable CA2000 // The stream that is returned owns it.
         var source = new CountedStream(input, head.AsMemory(0, had), limits: null, compressed: null);
         var isGzip = had >= 2 && head[0] == 0x1F && head[1] == 0x8B;
         // A skippable frame (0x184D2A5?) may come first in zstd.
         var isZstd = had == 4 && head[3] is 0xFD or 0x18
             && (head.AsSpan().SequenceEqual(new byte[] { 0x28, 0xB5, 0x2F, 0xFD }) || ((head[0] & 0xF0) == 0x50 && head[1] == 0x2A && head[2] == 0x4D));
         if (!isGzip && !isZstd) return source;
-#pragma warning disable CA2000 // The stream that is returned owns it.
-        Stream unpacked = isGzip
-            ? new GZipStream(source, CompressionMode.Decompress)
-            : new ZstdSharp.DecompressionStream(source, leaveOpen: false);
+        var unpacked = isGzip ? Gzip(source) : Zstd(source);
 #pragma warning restore CA2000
         return new CountedStream(unpacked, default, limits, source);
     }
+
+    /// <summary>Unpacks gzip (RFC 1952), one member or several behind each other.</summary>
+    /// <param name="packed">Disposed of with the result.</param>
+    /// <returns>A stream that throws <see cref="InvalidDataException"/> where the data is damaged or ends before its end.</returns>
+    public static Stream Gzip(Stream packed) => new WholeGzipStream(packed);
+
+    /// <summary>Unpacks zstd (RFC 8878), one frame or several behind each other.</summary>
+    /// <param name="packed">Disposed of with the result.</param>
+    /// <returns>A stream that throws <see cref="ZstdSharp.ZstdException"/> or <see cref="EndOfStreamException"/> where the data is damaged or ends before its end.</returns>
+    public static Stream Zstd(Stream packed) => new ZstdSharp.DecompressionStream(packed, leaveOpen: false);
+
+    /// <summary>Whether a stream of these failed for what it was given.</summary>
+    public static bool IsDamage(Exception e) => e is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException;
 }
 
 /// <summary>Counts what is read, gives back bytes that were looked at first, and holds to limits.</summary>

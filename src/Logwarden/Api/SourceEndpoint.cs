@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.IO.Compression;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
@@ -10,7 +9,8 @@ namespace Logwarden.Api;
 /// <summary>
 /// <c>POST /</c>: takes events the way Better Stack's ingest endpoint does (https://betterstack.com/docs/logs/http-rest-api/), so that its
 /// clients work by changing their host. 202 with an empty body once every event is on disk; 403 for a token that is not one of a source;
-/// 406 for a body in which no event could be read; 413 above the limits; 503 with Retry-After while the journal is full.
+/// 406 for a body in which no record could be found, of which nothing is stored; 413 above the limits; 503 with Retry-After while the journal is full. Records that
+/// are none of the source's format are quarantined, and counted in <c>X-Logwarden-Quarantined</c> of the 202.
 /// </summary>
 sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEndpoint> log)
 {
@@ -54,12 +54,20 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         var route = Installation.Route(source);
         var worker = installation.Worker(route);
         var batch = new AppendBatch { Source = source.Id };
-        var refused = 0;
+        var (refused, unread) = (0, 0);
         var reader = new RecordReader(body.Memory, route.Format.Framing, RecordLimits.Default);
         while (reader.Read(out var record))
         {
             worker.Add(record, "", batch);
             if (batch.Entries[^1].Quarantine is not null) refused++;
+            if (record.Error is not null) unread++;
+        }
+        if (unread > 0 && unread == batch.Entries.Count)
+        {
+            // Nothing of what is refused is stored: a client that sends it again would multiply it.
+            LogUnread(source.Id, worker.LastRefusal?.Reason ?? "");
+            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"Couldn't parse JSON content. {worker.LastRefusal?.Reason}");
+            return;
         }
         try
         {
@@ -77,15 +85,7 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
             await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "The journal can't be written: send again later.");
             return;
         }
-        if (refused > 0)
-        {
-            http.Response.Headers["X-Logwarden-Quarantined"] = refused.ToString(CultureInfo.InvariantCulture);
-            if (refused == batch.Entries.Count)
-            {
-                await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"Couldn't parse JSON content. {worker.LastRefusal?.Reason}");
-                return;
-            }
-        }
+        if (refused > 0) http.Response.Headers["X-Logwarden-Quarantined"] = refused.ToString(CultureInfo.InvariantCulture);
         http.Response.StatusCode = StatusCodes.Status202Accepted;
     }
 
@@ -105,10 +105,10 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         var raw = new PooledBytes(RawBytesMax);
         try
         {
-            using Stream? unpack = encoding.ToUpperInvariant() switch
+            using var unpack = encoding.ToUpperInvariant() switch
             {
-                "GZIP" => new GZipStream(packed.Open(), CompressionMode.Decompress),
-                "ZSTD" => new ZstdSharp.DecompressionStream(packed.Open(), leaveOpen: false),
+                "GZIP" => Decompression.Gzip(packed.Open()),
+                "ZSTD" => Decompression.Zstd(packed.Open()),
                 _ => null,
             };
             if (unpack is null)
@@ -120,9 +120,9 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
             if (await raw.ReadAsync(unpack, http.RequestAborted)) return raw;
             await AnswerAsync(http, StatusCodes.Status413PayloadTooLarge, "payload reached size limit");
         }
-        catch (Exception bad) when (bad is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
+        catch (Exception bad) when (Decompression.IsDamage(bad))
         {
-            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"The body is not {encoding}.");
+            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"The body is not {encoding}, or is cut off.");
         }
         finally
         {
@@ -138,6 +138,9 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         http.Response.ContentType = "text/plain; charset=utf-8";
         await http.Response.WriteAsync(text, http.RequestAborted);
     }
+
+    [LoggerMessage(2, LogLevel.Warning, "A request of source {Source} was refused, nothing of it is stored: {Reason}")]
+    partial void LogUnread(string source, string reason);
 
     [LoggerMessage(1, LogLevel.Error, "Events of source {Source} were not taken, the journal failed: {Reason}")]
     partial void LogBroken(string source, string reason);

@@ -1,0 +1,114 @@
+using System.IO.Compression;
+using System.Text;
+using Logwarden.Formats;
+
+namespace Logwarden.Tests.Formats;
+
+public class DecompressionTests
+{
+    static readonly byte[][] Parts = [.. Enumerable.Range(0, 6).Select(i => Encoding.ASCII.GetBytes($"{{\"n\":{i},\"text\":\"{new string((char)('a' + i), 40)} {i * 7919}\"}}\n"))];
+
+    static readonly byte[] Content = [.. Parts.SelectMany(part => part)];
+
+    public static TheoryData<string> Kinds => ["gzip", "gzip of two members", "zstd", "zstd of two frames"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void What_is_whole_is_read_whole(string kind)
+    {
+        Assert.Equal(Content, Unpack(Pack(kind), 7));
+        Assert.Equal(Content, Unpack(Pack(kind), 100_000));
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void What_is_cut_off_is_noticed_wherever_the_cut_is(string kind)
+    {
+        var packed = Pack(kind);
+        var whole = Boundary(kind);
+        for (var length = 4; length < packed.Length; length++)
+        {
+            if (length == whole) continue; // the first part by itself is whole
+            var read = new List<byte>();
+            var cut = packed[..length];
+            Assert.True(Decompression.IsDamage(Assert.ThrowsAny<Exception>(() => Unpack(cut, 16, read))), $"{length} of {packed.Length} bytes");
+            Assert.Equal(Content.Take(read.Count - Math.Min(read.Count, 64)), read.Take(read.Count - Math.Min(read.Count, 64)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_changed_byte_is_noticed_or_changes_nothing(string kind)
+    {
+        var packed = Pack(kind);
+        for (var at = 4; at < packed.Length; at++)
+        {
+            var changed = packed.ToArray();
+            changed[at] ^= 0x55;
+            try
+            {
+                // A few bytes of the headers say nothing of the content: the time, the system, the level.
+                Assert.Equal(Content, Unpack(changed, 1000));
+            }
+            catch (Exception e) when (Decompression.IsDamage(e))
+            {
+                // as it should be
+            }
+        }
+    }
+
+    [Fact]
+    public void Records_before_the_cut_are_read_and_the_cut_is_an_error()
+    {
+        var packed = Pack("gzip");
+        using var input = Decompression.Open(new MemoryStream(packed[..^9]), DecompressionLimits.Default);
+        var reader = new RecordReader(input, FormatCatalog.Find("json")!.Framing, RecordLimits.Default);
+        var (good, errors) = (0, new List<string>());
+        while (reader.Read(out var record))
+        {
+            if (record.Error is { } error) errors.Add(error.Code);
+            else good++;
+        }
+        Assert.Equal(["corrupt-compression"], errors);
+        Assert.InRange(good, 5, 6);
+    }
+
+    static byte[] Pack(string kind)
+    {
+        var packed = new MemoryStream();
+        var isTwo = kind.Contains("two", StringComparison.Ordinal);
+        foreach (var parts in isTwo ? [Parts[..3], Parts[3..]] : (byte[][][])[Parts])
+        {
+            using Stream packer = kind.StartsWith("gzip", StringComparison.Ordinal)
+                ? new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true)
+                : new ZstdSharp.CompressionStream(packed, level: 3, leaveOpen: true);
+            if (packer is ZstdSharp.CompressionStream zstd) zstd.SetParameter(ZstdSharp.Unsafe.ZSTD_cParameter.ZSTD_c_checksumFlag, 1);
+            foreach (var part in parts)
+            {
+                packer.Write(part);
+                packer.Flush(); // what a sender of a live log does: a cut right behind a flush looks like an end
+            }
+        }
+        return packed.ToArray();
+    }
+
+    static int Boundary(string kind)
+    {
+        if (!kind.Contains("two", StringComparison.Ordinal)) return -1;
+        var packed = Pack(kind);
+        for (var at = 4; at < packed.Length - 3; at++)
+        {
+            if (kind.StartsWith("gzip", StringComparison.Ordinal) ? packed.AsSpan(at).StartsWith((byte[])[0x1F, 0x8B, 8]) : packed.AsSpan(at).StartsWith((byte[])[0x28, 0xB5, 0x2F, 0xFD])) return at;
+        }
+        return -1;
+    }
+
+    static byte[] Unpack(byte[] packed, int bufferBytes, List<byte>? into = null)
+    {
+        var read = into ?? [];
+        using var input = Decompression.Open(new MemoryStream(packed), DecompressionLimits.Default);
+        var buffer = new byte[bufferBytes];
+        while (input.Read(buffer) is var count and > 0) read.AddRange(buffer.AsSpan(0, count));
+        return [.. read];
+    }
+}
