@@ -101,13 +101,13 @@ static class JournalBench
             if (receipts.Count == batches.Length) receipts.Dequeue().GetAwaiter().GetResult();
             var batch = batches[n / BatchEvents % batches.Length];
             batch.Clear();
-            Fill(batch, body, from + n);
+            Fill(journal.Keys, batch, body, from + n);
             receipts.Enqueue(journal.AppendAsync(batch, CancellationToken.None).AsTask());
         }
         while (receipts.Count > 0) receipts.Dequeue().GetAwaiter().GetResult();
     }
 
-    static void Fill(AppendBatch batch, byte[] body, int from)
+    static void Fill(DedupKeys keys, AppendBatch batch, byte[] body, int from)
     {
         Span<byte> id = stackalloc byte[36];
         id.Fill((byte)'-');
@@ -123,7 +123,7 @@ static class JournalBench
                 Format = "cloudtrail"u8,
                 Json = body,
             });
-            batch.Entries.Add(new(start, batch.Bytes.WrittenCount - start, DedupKey.Of("bench"u8, id), null));
+            batch.Entries.Add(new(start, batch.Bytes.WrittenCount - start, keys.Of("bench"u8, id), null));
         }
     }
 

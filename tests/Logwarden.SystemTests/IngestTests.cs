@@ -49,6 +49,62 @@ public class IngestTests
     }
 
     [Fact]
+    public async Task Records_without_an_id_are_known_by_their_place_in_their_file_and_only_by_that()
+    {
+        using var data = new TempFolder();
+        const string Start = "{\"user\":\"ada\",\"action\":\"start\",\"message\":\"started\"}\n";
+        const string More = "{\"user\":\"ada\",\"action\":\"work\",\"message\":\"worked\"}\n";
+        foreach (var host in (string[])["a", "b"])
+        {
+            Directory.CreateDirectory(data.In(host));
+            await File.WriteAllTextAsync(data.In(host, "app.log"), Start, TestContext.Current.CancellationToken);
+        }
+        var installation = data.In("data");
+
+        Assert.Equal((2, 0), await Ingest(data.In("a", "app.log"), data.In("b", "app.log"))); // one name, two hosts
+        Assert.Equal((0, 2), await Ingest(data.In("a", "app.log"), data.In("b", "app.log"))); // the same again
+        await File.AppendAllTextAsync(data.In("a", "app.log"), More, TestContext.Current.CancellationToken);
+        Assert.Equal((1, 1), await Ingest(data.In("a", "app.log"))); // grown
+        new FileInfo(data.In("a", "app.log")).MoveTo(data.In("a", "app.log.1"));
+        await File.WriteAllTextAsync(data.In("a", "app.log"), Start, TestContext.Current.CancellationToken);
+        Assert.Equal((1, 0), await Ingest(data.In("a", "app.log"))); // rotated, and begun as the old one was
+        Assert.Equal((1, 0), await IngestPipe(Start)); // what comes through a pipe is new each time
+        Assert.Equal((1, 0), await IngestPipe(Start));
+
+        Task<(int, int)> Ingest(params string[] files) => Counted(default, files);
+
+        Task<(int, int)> IngestPipe(string text) => Counted(System.Text.Encoding.UTF8.GetBytes(text), "-");
+
+        async Task<(int Stored, int Duplicates)> Counted(ReadOnlyMemory<byte> input, params string[] files)
+        {
+            var run = await Tool.RunAsync(input, ["ingest", "--data", installation, "--source", "shop", "--format", "app", "--json", .. files]);
+            Assert.True(run.ExitCode == 0, run.Errors);
+            using var answer = JsonDocument.Parse(run.Output);
+            return (answer.RootElement.GetProperty("stored").GetInt32(), answer.RootElement.GetProperty("duplicates").GetInt32());
+        }
+    }
+
+    [Fact]
+    public async Task What_was_read_before_a_file_broke_off_is_stored_sealed_and_counted()
+    {
+        using var data = new TempFolder();
+        var whole = data.In("whole.log");
+        var packed = new MemoryStream();
+        await using (var gzip = new System.IO.Compression.GZipStream(packed, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+            await gzip.WriteAsync(System.Text.Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 500).Select(i => $"{{\"id\":\"e{i}\",\"user\":\"ada\",\"n\":{i * 7919}}}\n"))), TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(whole, packed.ToArray()[..^40], TestContext.Current.CancellationToken);
+
+        var run = await Tool.RunAsync("ingest", "--data", data.In("data"), "--source", "shop", "--format", "app", "--json", whole);
+
+        using var answer = JsonDocument.Parse(run.Output);
+        Assert.True(run.ExitCode == 0, run.Errors);
+        Assert.InRange(answer.RootElement.GetProperty("stored").GetInt32(), 100, 499);
+        Assert.InRange(answer.RootElement.GetProperty("quarantined").GetInt32(), 1, 2);
+        Assert.Contains("corrupt-compression", await Tool.OkAsync("query", "", "--class", "quarantine", "--data", data.In("data"), "--format", "json"), StringComparison.Ordinal);
+        await Tool.OkAsync("verify", data.In("data", "archive"));
+    }
+
+    [Fact]
     public async Task A_text_index_that_can_not_be_made_is_told_and_made_later_and_nothing_else_suffers()
     {
         using var data = new TempFolder();

@@ -34,12 +34,13 @@ public sealed class IntakeWorker
     readonly ArrayBufferWriter<byte> _counts = new(256);
     readonly ColumnText _columns = new();
     readonly QuarantineWriter _quarantine;
-    readonly EventId _ids = new();
+    readonly DedupKeys _keys;
     ProtectedSpan[] _actors = new ProtectedSpan[8];
 
     /// <summary>A worker of one thread for one source.</summary>
-    public IntakeWorker(IntakeRoute route, Redactor redactor, PolicyClassifier classifier, TimeProvider time)
+    public IntakeWorker(IntakeRoute route, Redactor redactor, PolicyClassifier classifier, DedupKeys keys, TimeProvider time)
     {
+        _keys = keys;
         _route = route;
         _redactor = redactor;
         _classifier = classifier;
@@ -54,20 +55,20 @@ public sealed class IntakeWorker
 
     /// <summary>Takes one record into the batch.</summary>
     /// <param name="record">What <see cref="RecordReader"/> gave: a record, or an error with an excerpt.</param>
-    /// <param name="name">File that it is from, or empty: part of the id of an event that has none of its own.</param>
+    /// <param name="origin">Where it is from: makes the id of an event that has none of its own.</param>
     /// <param name="batch">Where the event goes.</param>
-    public void Add(in FramedRecord record, string name, AppendBatch batch)
+    public void Add(in FramedRecord record, RecordOrigin origin, AppendBatch batch)
     {
         if (record.Error is { } unframed)
         {
-            AddRefused(unframed, record, name, batch);
+            AddRefused(unframed, record, origin, batch);
             return;
         }
         var now = UnixMicros.Now(_time);
         var error = _route.Format.Normalize(record.Bytes, new FormatContext(_route.Source, _route.Fields, now), _event);
         if (error is { } refused)
         {
-            AddRefused(refused, record, name, batch);
+            AddRefused(refused, record, origin, batch);
             return;
         }
 
@@ -93,17 +94,17 @@ public sealed class IntakeWorker
         };
         stored.Class = _classifier.Classify(stored);
 
-        var key = Identify(record, name);
+        var key = Identify(record, origin);
         stored.Id = _event.Id.WrittenSpan;
         Append(stored, key, null, batch);
     }
 
-    void AddRefused(NormalizeError error, in FramedRecord record, string name, AppendBatch batch)
+    void AddRefused(NormalizeError error, in FramedRecord record, RecordOrigin origin, AppendBatch batch)
     {
         LastRefusal = error;
         _event.Id.ResetWrittenCount();
-        var key = Make(record, name);
-        var stored = _quarantine.Write(error, record, name, UnixMicros.Now(_time));
+        var key = Make(record, origin);
+        var stored = _quarantine.Write(error, record, origin.Name, UnixMicros.Now(_time));
         stored.Id = _event.Id.WrittenSpan;
         Append(stored, key, error.Code, batch);
     }
@@ -116,17 +117,17 @@ public sealed class IntakeWorker
     }
 
     /// <summary>The source's own id; else one from the position in a file, so that reading the file again makes the same; else a UUIDv7.</summary>
-    UInt128 Identify(in FramedRecord record, string name) =>
-        _event.Id.WrittenCount > 0 ? DedupKey.Of(_source, _event.Id.WrittenSpan) : Make(record, name);
+    UInt128 Identify(in FramedRecord record, RecordOrigin origin) =>
+        _event.Id.WrittenCount > 0 ? _keys.Of(_source, _event.Id.WrittenSpan) : Make(record, origin);
 
-    UInt128 Make(in FramedRecord record, string name)
+    UInt128 Make(in FramedRecord record, RecordOrigin origin)
     {
-        UInt128 key = default;
-        var made = _event.Id.GetSpan(EventId.TextBytes);
-        if (name.Length > 0) key = _ids.OfPosition(_source, name, record.Position.Ordinal, record.Bytes, made);
+        var made = _event.Id.GetSpan(EventId.TextBytes)[..EventId.TextBytes];
+        var isPlaced = origin.Identity != UInt128.Zero;
+        if (isPlaced) EventId.OfPosition(_keys, _source, origin, record.Position.Ordinal, record.Bytes, made);
         else EventId.New(_time.GetUtcNow(), made);
         _event.Id.Advance(EventId.TextBytes);
-        return key;
+        return isPlaced ? _keys.Of(_source, made) : UInt128.Zero;
     }
 
     ReadOnlySpan<byte> Redact()

@@ -50,6 +50,9 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <summary>What was found when it was opened.</summary>
     public RecoveryReport Recovery { get; private set; }
 
+    /// <summary>Makes the keys of what is appended to it.</summary>
+    public DedupKeys Keys { get; private set; } = null!;
+
     /// <summary>Offset after the last durable event: what readers see ends here.</summary>
     public long DurableEnd => Volatile.Read(ref _durableEnd);
 
@@ -248,6 +251,7 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     {
         _cursors.Load();
         _files.AddRange(JournalFiles.List(_options.JournalDirectory));
+        Keys = DedupKeys.Open(_options, isNew: _files.Count == 0);
         var recovery = JournalRecovery.Run(_options, _files, _cursors.Offsets);
         if (recovery is null)
         {

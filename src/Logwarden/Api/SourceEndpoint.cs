@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
@@ -58,7 +59,7 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         var reader = new RecordReader(body.Memory, route.Format.Framing, RecordLimits.Default);
         while (reader.Read(out var record))
         {
-            worker.Add(record, "", batch);
+            worker.Add(record, RecordOrigin.None, batch);
             if (batch.Entries[^1].Quarantine is not null) refused++;
             if (record.Error is not null) unread++;
         }

@@ -29,7 +29,7 @@ static class NormalizeCommand
             var known = Cli.Format(parsed.GetRequiredValue(format));
             var rules = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
             var route = new IntakeRoute("normalize", known, Cli.Fields(Cli.FieldPairs(parsed.GetValue(fields))));
-            var worker = new IntakeWorker(route, rules.Redactor, rules.Classifier, TimeProvider.System);
+            var worker = new IntakeWorker(route, rules.Redactor, rules.Classifier, DedupKeys.Passing(), TimeProvider.System);
             using var output = Console.OpenStandardOutput();
             var refused = 0;
             foreach (var file in parsed.GetRequiredValue(files)) refused += Run(file, worker, known, output);
@@ -51,7 +51,7 @@ static class NormalizeCommand
             more = reader.Read(out var record);
             if (more)
             {
-                worker.Add(record, "", batch);
+                worker.Add(record, RecordOrigin.None, batch);
                 if (batch.Entries[^1].Quarantine is not null)
                 {
                     refused++;

@@ -64,8 +64,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             foreach (var file in files)
             {
                 using var input = Input.Open(file);
-                var name = string.Equals(file, "-", StringComparison.Ordinal) ? "stdin" : Path.GetFileName(file);
-                await ReadAsync(new RecordReader(input, route.Format.Framing, RecordLimits.Default), name, cancel);
+                await ReadAsync(new RecordReader(input, route.Format.Framing, RecordLimits.Default), file, cancel);
                 if (!string.Equals(file, "-", StringComparison.Ordinal)) _done += new FileInfo(file).Length;
             }
         }
@@ -75,15 +74,17 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         }
     }
 
-    async Task ReadAsync(RecordReader reader, string name, CancellationToken cancel)
+    async Task ReadAsync(RecordReader reader, string file, CancellationToken cancel)
     {
         var began = 0L;
+        RecordOrigin? origin = null;
         while (true)
         {
             cancel.ThrowIfCancellationRequested();
             var chunk = await _empty.Reader.ReadAsync(cancel);
-            chunk.Clear(name);
+            chunk.Clear();
             var more = Fill(chunk, reader);
+            if (chunk.Count > 0) chunk.Origin = origin ??= Origin(file, chunk.First);
             Interlocked.Add(ref _bytes, reader.Offset - began);
             began = reader.Offset;
             if (chunk.Count > 0) await _full.Writer.WriteAsync(chunk, cancel);
@@ -91,6 +92,9 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             if (!more) return;
         }
     }
+
+    RecordOrigin Origin(string file, ReadOnlySpan<byte> first) =>
+        string.Equals(file, "-", StringComparison.Ordinal) ? RecordOrigin.Pipe("stdin") : RecordOrigin.File(journal.Keys, file, first);
 
     static bool Fill(Chunk chunk, RecordReader reader)
     {
@@ -163,18 +167,20 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     {
         readonly List<(int Start, int Length, bool IsCut, RecordPosition Position, NormalizeError? Error)> _records = [];
         byte[] _buffer = new byte[ChunkBytesMax + 64 * 1024];
-        string _name = "";
 
         public int Count => _records.Count;
 
         public int Bytes { get; private set; }
 
-        public void Clear(string name)
+        public RecordOrigin Origin { get; set; } = RecordOrigin.None;
+
+        public ReadOnlySpan<byte> First => _buffer.AsSpan(0, _records[0].Length);
+
+        public void Clear()
         {
             _buffer.AsSpan(0, Bytes).Clear();
             _records.Clear();
             Bytes = 0;
-            _name = name;
         }
 
         public void Add(in FramedRecord record)
@@ -189,7 +195,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             foreach (var (start, length, isCut, position, error) in _records)
             {
-                worker.Add(new FramedRecord { Bytes = _buffer.AsSpan(start, length), IsCut = isCut, Position = position, Error = error }, _name, batch);
+                worker.Add(new FramedRecord { Bytes = _buffer.AsSpan(start, length), IsCut = isCut, Position = position, Error = error }, Origin, batch);
             }
         }
     }

@@ -131,7 +131,7 @@ sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>A worker of one thread.</summary>
-    public IntakeWorker Worker(IntakeRoute route) => new(route, Policy.Redactor, Policy.Classifier, _time);
+    public IntakeWorker Worker(IntakeRoute route) => new(route, Policy.Redactor, Policy.Classifier, Journal.Keys, _time);
 
     /// <summary>Seals and archives everything that is durable now.</summary>
     /// <exception cref="IOException">The disk or the archive failed; what was begun is finished by the next call.</exception>

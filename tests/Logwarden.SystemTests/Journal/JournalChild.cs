@@ -16,6 +16,7 @@ static class JournalChild
     const string Variable = "LOGWARDEN_JOURNAL_CHILD";
     const int SmallBatch = 7;
     const int LargeBatch = 1000;
+    static readonly DedupKeys Keys = DedupKeys.Of("0123456789abcdef"u8);
 
     public static JournalOptions Options(string directory) =>
         new() { Directory = directory, FileBytesMax = 64 << 10, BytesMax = 1 << 30, DedupKeysInMemory = 256 };
@@ -42,7 +43,7 @@ static class JournalChild
             var start = batch.Bytes.WrittenCount;
             var id = Encoding.UTF8.GetBytes(i.ToString(CultureInfo.InvariantCulture));
             EventEncoding.Write(batch.Bytes, new StoredEvent { Id = id, Source = "child"u8, Json = new byte[300] });
-            batch.Entries.Add(new(start, batch.Bytes.WrittenCount - start, DedupKey.Of("child"u8, id), null));
+            batch.Entries.Add(new(start, batch.Bytes.WrittenCount - start, Keys.Of("child"u8, id), null));
         }
         return batch;
     }

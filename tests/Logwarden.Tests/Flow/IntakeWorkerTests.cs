@@ -15,10 +15,10 @@ public class IntakeWorkerTests
     {
         var record = """{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a-1","stage":"ResponseComplete","requestURI":"/api/v1/pods","verb":"list","user":{"username":"ann@example.com","uid":"ann.uid@example.com","groups":["of bob@example.com"]},"sourceIPs":["192.0.2.7"],"requestReceivedTimestamp":"2026-01-02T03:04:05.000000Z"}"""u8;
         var route = new IntakeRoute("cluster", FormatCatalog.Find("k8s-audit")!, null);
-        var worker = new IntakeWorker(route, Redactor.Create(new RedactionOptions()), new PolicyClassifier(PolicySnapshot.Default), TimeProvider.System);
+        var worker = new IntakeWorker(route, Redactor.Create(new RedactionOptions()), new PolicyClassifier(PolicySnapshot.Default), DedupKeys.Passing(), TimeProvider.System);
         var batch = new AppendBatch { Source = "cluster" };
 
-        worker.Add(new FramedRecord { Bytes = record }, "", batch);
+        worker.Add(new FramedRecord { Bytes = record }, RecordOrigin.None, batch);
 
         Assert.True(EventEncoding.TryRead(batch.Bytes.WrittenSpan, out var stored));
         Assert.Equal("ann@example.com", Encoding.UTF8.GetString(stored.User.Utf8));

@@ -46,8 +46,10 @@ public class QuarantineExcerptTests
         foreach (var (before, secret, after) in Secrets)
         {
             foreach (var cut in (int[])[512, 1024, RecordReader.ExcerptBytesMax - 4096, RecordReader.ExcerptBytesMax])
+            {
                 for (var words = cut - before.Length - secret.Length - after.Length - 30; words <= cut; words += 4)
                     AssertHidden(format, Record(how, $"{Words(words)} {before}{secret}{after} {Words(3000)}"), secret[4..]);
+            }
         }
     }
 
@@ -56,8 +58,10 @@ public class QuarantineExcerptTests
     public void The_lines_of_a_key_stay_together(string format, string how)
     {
         foreach (var before in (int[])[0, 30, 500, 1010, 3000])
+        {
             foreach (var line in Key.Split('\n')[1..^1].Where((_, i) => i % 6 == 0))
                 AssertHidden(format, Record(how, Words(before) + "\n" + Key + "\n" + Words(100)), line[..20]);
+        }
     }
 
     static string Record(string how, string text) => how switch
@@ -81,11 +85,11 @@ public class QuarantineExcerptTests
     static void AssertHidden(string format, string input, string secret)
     {
         var route = new IntakeRoute("s", FormatCatalog.Find(format)!, null);
-        var worker = new IntakeWorker(route, Redactor, Classifier, TimeProvider.System);
+        var worker = new IntakeWorker(route, Redactor, Classifier, DedupKeys.Passing(), TimeProvider.System);
         var batch = new AppendBatch { Source = "s" };
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(input));
         var reader = new RecordReader(stream, route.Format.Framing, new RecordLimits(LimitBytes));
-        while (reader.Read(out var record)) worker.Add(record, "", batch);
+        while (reader.Read(out var record)) worker.Add(record, RecordOrigin.None, batch);
 
         Assert.NotEmpty(batch.Entries);
         foreach (var entry in batch.Entries)

@@ -91,13 +91,29 @@ public class DedupIndexTests
     }
 
     [Fact]
-    public void The_key_is_the_published_hash_of_source_zero_and_id()
+    public void A_key_is_of_the_secret_the_source_and_the_id()
     {
-        // the reference implementation's own check value for one zero byte
-        Assert.Equal(UInt128.Parse("A6CD5E9392000F6AC44BDFF4074EECDB", System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture),
-            DedupKey.Of(""u8, ""u8));
-        Assert.NotEqual(DedupKey.Of("a"u8, "bc"u8), DedupKey.Of("ab"u8, "c"u8));
-        Assert.NotEqual(DedupKey.Of("a"u8, new byte[5000]), DedupKey.Of("a"u8, new byte[5001]));
+        var keys = JournalWorld.Keys;
+        Assert.Equal(keys.Of("a"u8, "bc"u8), DedupKeys.Of("0123456789abcdef"u8).Of("a"u8, "bc"u8));
+        Assert.NotEqual(keys.Of("a"u8, "bc"u8), keys.Of("ab"u8, "c"u8));
+        Assert.NotEqual(keys.Of("a"u8, new byte[5000]), keys.Of("a"u8, new byte[5001]));
+        Assert.NotEqual(keys.Of("a"u8, "bc"u8), DedupKeys.Passing().Of("a"u8, "bc"u8));
+    }
+
+    [Fact]
+    public void A_journal_keeps_its_secret_and_does_not_go_on_without_it()
+    {
+        using var world = new JournalWorld();
+        var secret = Path.Combine(world.Options.DedupDirectory, "secret");
+        UInt128 key;
+        using (var journal = world.Open()) key = journal.Keys.Of("s"u8, "1"u8);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
+        using (var journal = world.Open()) Assert.Equal(key, journal.Keys.Of("s"u8, "1"u8));
+
+        DurableFile.Replace(secret, "nonsense"u8);
+        Assert.Contains("32 hexadecimal digits", Assert.Throws<JournalDamagedException>(() => world.Open()).Message, StringComparison.Ordinal);
+        File.Delete(secret);
+        Assert.Contains("Restore", Assert.Throws<JournalDamagedException>(() => world.Open()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -139,5 +155,5 @@ public class DedupIndexTests
 
     static void Append(DiskJournal journal, AppendBatch batch) => journal.AppendAsync(batch, CancellationToken.None).AsTask().GetAwaiter().GetResult();
 
-    static UInt128 Key(long i) => DedupKey.Of("s"u8, BitConverter.GetBytes(i));
+    static UInt128 Key(long i) => JournalWorld.Keys.Of("s"u8, BitConverter.GetBytes(i));
 }

@@ -7,6 +7,9 @@ namespace Logwarden.Tests.Journal;
 /// <summary>A data directory of its own for one test, and batches of real encoded events.</summary>
 sealed class JournalWorld : IDisposable
 {
+    /// <summary>The same in every run, so that keys are.</summary>
+    public static DedupKeys Keys { get; } = DedupKeys.Of("0123456789abcdef"u8);
+
     static int _count;
     int _n;
 
@@ -53,7 +56,7 @@ sealed class JournalWorld : IDisposable
             Json = Encoding.UTF8.GetBytes("{\"a\":\"" + new string('x', Math.Max(0, jsonBytes - 8)) + "\"}"),
         });
         batch.Entries.Add(new(start, batch.Bytes.WrittenCount - start,
-            id.Length == 0 ? UInt128.Zero : DedupKey.Of(source, key), quarantine));
+            id.Length == 0 ? UInt128.Zero : Keys.Of(source, key), quarantine));
     }
 
     /// <summary>The ids of all events from the oldest kept on.</summary>
