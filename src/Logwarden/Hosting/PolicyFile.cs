@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using Logwarden.Archive;
 using Logwarden.Commands;
+using Logwarden.Events;
 using Logwarden.Journal;
+using Logwarden.Match;
 using Logwarden.Policy;
 using Logwarden.Redaction;
 
@@ -55,15 +57,24 @@ sealed class PolicyFile
     /// <summary>Ids of all redaction rules, to check a policy against.</summary>
     public static IReadOnlySet<string> RuleIds { get; } = Redaction.Redactor.Rules.Select(rule => rule.Id).ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>What is wrong with a name of a class; null when it is one.</summary>
+    public string? Unknown(string @class)
+    {
+        string[] names = [.. Policy.Classes.Select(known => known.Name), EventClasses.Quarantine];
+        if (names.Contains(@class, StringComparer.Ordinal)) return null;
+        var nearest = NearestWord.Find(@class, names);
+        return $"there is no class '{@class}'{(nearest is null ? "" : $", did you mean '{nearest}'?")} The classes are {string.Join(", ", names.Distinct(StringComparer.Ordinal))}.";
+    }
+
     /// <summary>Whether the policy has the program refuse an archive with this defect.</summary>
     public bool Refuses(BucketFinding finding) =>
         string.Equals(finding.Code, "unreachable", StringComparison.Ordinal)
         || Policy.ArchiveChecks.Any(check => check.Refuse && string.Equals(check.Finding, finding.Code, StringComparison.Ordinal));
 
     /// <summary>
-    /// How long objects are locked: the class's total period from the latest event in the object. An event far in the future is a wrong clock
-    /// and counts as one of tomorrow, lest it lock an object for a lifetime; one so old that its period is over is locked for a day,
-    /// since a store takes no date in the past.
+    /// How long objects are locked: the class's total period from the latest event in the object. Senders choose the times of their events, and must not choose how long
+    /// those are kept: one far in the future counts as one of tomorrow, lest it lock an object for a lifetime; one in the past is locked at least for the class's hot
+    /// period from now on, lest a back-dated event could be deleted before anyone reviewed it.
     /// </summary>
     public RetentionRule Retention(TimeProvider time) => (name, latest) =>
     {
@@ -71,7 +82,7 @@ sealed class PolicyFile
         var now = time.GetUtcNow();
         var counted = latest > now.AddDays(1) ? now.AddDays(1) : latest;
         var until = @class.Total.AddTo(counted);
-        var earliest = now.AddDays(1);
+        var earliest = @class.Hot.AddTo(now);
         return new(@class.Lock is ClassLock.Governance ? LockMode.Governance : LockMode.Compliance, until > earliest ? until : earliest, legalHold: false);
     };
 
