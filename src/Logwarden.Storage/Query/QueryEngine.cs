@@ -66,35 +66,55 @@ public sealed class QueryEngine : IDisposable
     }
 
     /// <summary>Answers SQL: one SELECT over the view <c>events</c> (<c>docs/query.md</c>), which can reach nothing else.</summary>
+    /// <param name="sql">The statement.</param>
+    /// <param name="scope">What the view holds. Its filter must be empty: the statement has its own conditions.</param>
+    /// <param name="cancel">Stops it.</param>
     /// <exception cref="QueryRefusedException">It is something else or has an error, or reached a bound.</exception>
-    public Task<SqlAnswer> SqlAsync(string sql, CancellationToken cancel) => InTurnAsync(
-        run =>
-        {
-            var select = SqlSandbox.Check(run, sql);
-            var everything = run.Snapshot.Segments.Where(segment => !SearchPlan.IsQuarantine(segment)).Select(segment => new SegmentSlice(segment, [])).ToList();
-            run.Read($"CREATE OR REPLACE TEMP VIEW events AS {EventsSql.Rows(everything, run.Snapshot.Tail, quarantined: false)}", [], null, _ => true);
-            string[] columns = [];
-            var rows = new List<object?[]>();
-            var truncated = false;
-            run.Read(
-                select,
-                [],
-                reader => columns = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)],
-                reader =>
-                {
-                    if (rows.Count == _limits.SqlRowsMax)
-                    {
-                        truncated = true;
-                        return false;
-                    }
-                    var row = new object?[columns.Length];
-                    for (var i = 0; i < row.Length; i++) row[i] = reader.IsDBNull(i) ? null : reader.GetValue(i);
-                    rows.Add(row);
-                    return true;
-                });
-            return new SqlAnswer(columns, rows, truncated, run.Elapsed);
-        },
-        cancel);
+    public Task<SqlAnswer> SqlAsync(string sql, EventScope scope, CancellationToken cancel)
+    {
+        if (scope.Filter.Length > 0) throw new QueryRefusedException("A filter and SQL do not go together: write the condition into the statement.");
+        return InTurnAsync(run => Answer(run, sql, scope), cancel);
+    }
+
+    /// <summary>As the other, over all events.</summary>
+    public Task<SqlAnswer> SqlAsync(string sql, CancellationToken cancel) => SqlAsync(sql, new EventScope(), cancel);
+
+    SqlAnswer Answer(QueryRun run, string sql, EventScope scope)
+    {
+        var select = SqlSandbox.Check(run, sql);
+        run.Read($"CREATE OR REPLACE TEMP VIEW events AS {EventsSql.View(run.Snapshot, scope)}", [], null, _ => true);
+        string[] columns = [];
+        var rows = new List<object?[]>();
+        var (truncated, bytes) = (false, 0L);
+        run.Read(
+            select,
+            [],
+            reader => columns = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)],
+            reader =>
+            {
+                truncated = rows.Count == _limits.SqlRowsMax;
+                if (truncated) return false;
+                var row = new object?[columns.Length];
+                for (var i = 0; i < row.Length; i++) row[i] = reader.IsDBNull(i) ? null : reader.GetValue(i);
+                foreach (var value in row) bytes += SizeOf(value);
+                truncated = bytes > _limits.SqlBytesMax;
+                if (truncated && rows.Count == 0) throw new QueryRefusedException($"One row has more than the {_limits.SqlBytesMax >> 20} MiB that an answer may have: ask for less of it.");
+                if (truncated) return false;
+                rows.Add(row);
+                return true;
+            });
+        return new SqlAnswer(columns, rows, truncated, run.Elapsed);
+    }
+
+    static long SizeOf(object? value) => value switch
+    {
+        string text => text.Length + 16,
+        byte[] blob => blob.Length + 16,
+        System.Collections.IDictionary map => SizeOf(map.Keys) + SizeOf(map.Values),
+        System.Collections.IEnumerable list => list.Cast<object?>().Sum(SizeOf) + 16,
+        Stream blob => blob.Length + 16,
+        _ => 16,
+    };
 
     /// <inheritdoc/>
     public void Dispose()

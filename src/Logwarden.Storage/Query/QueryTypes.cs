@@ -132,7 +132,7 @@ public readonly record struct TopValue(string? Value, long Count);
 /// <summary>The answer to SQL, whole.</summary>
 /// <param name="Columns">Names of its columns.</param>
 /// <param name="Rows">Rows; values are texts, numbers, truth values, instants, lists or null.</param>
-/// <param name="Truncated">True when there were more rows than <see cref="QueryLimits.SqlRowsMax"/>.</param>
+/// <param name="Truncated">True when there was more than <see cref="QueryLimits.SqlRowsMax"/> and <see cref="QueryLimits.SqlBytesMax"/> allow.</param>
 /// <param name="Elapsed">How long it took.</param>
 public sealed record SqlAnswer(IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows, bool Truncated, TimeSpan Elapsed);
 
@@ -141,6 +141,9 @@ public sealed record QueryLimits
 {
     /// <summary>Rows that SQL may give. Default 10,000.</summary>
     public int SqlRowsMax { get; init; } = 10_000;
+
+    /// <summary>Bytes of the values that SQL may give, about. Default 64 MiB.</summary>
+    public long SqlBytesMax { get; init; } = 64L << 20;
 
     /// <summary>How long a query may run. Default 30 s.</summary>
     public TimeSpan TimeMax { get; init; } = TimeSpan.FromSeconds(30);

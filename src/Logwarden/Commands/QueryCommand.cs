@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Logwarden.Hosting;
 using Logwarden.Hot;
+using Logwarden.Match;
 using Logwarden.Query;
 
 namespace Logwarden.Commands;
@@ -14,14 +15,14 @@ static class QueryCommand
     public static Command Create()
     {
         var filter = new Argument<string>("FILTER") { Description = "What events must match, such as 'user=ada* AND ip=10.0.0.0/8'; empty is all. See docs/query-language.md.", DefaultValueFactory = _ => "" };
-        var sql = new Option<string?>("--sql") { Description = "One SELECT over the view `events`, in place of a filter. See docs/query.md." };
+        var sql = new Option<string?>("--sql") { Description = "One SELECT over the view `events`, in place of a filter; --from, --to, --class and --source narrow the view. See docs/query.md." };
         var from = Instant("--from", "Events from this time on: 2026-11-25, 2026-11-25T01:02:03Z, or 90m, 24h, 7d before now.");
         var to = Instant("--to", "Events before this time.");
         var @class = new Option<string?>("--class") { Description = "Only this policy class. Quarantined records show only with --class quarantine." };
         var source = new Option<string?>("--source") { Description = "Only this source." };
         var limit = new Option<int>("--limit") { Description = "Most events, newest first.", DefaultValueFactory = _ => 100 };
         var cursor = new Option<string?>("--cursor") { Description = "Go on where an earlier page ended: the cursor that it printed." };
-        var histogram = new Option<int>("--histogram") { Description = "Events over time in this many bars, in place of the events." };
+        var histogram = new Option<int?>("--histogram") { Description = "Events over time in this many bars, 1 to 10,000, in place of the events." };
         var top = new Option<string?>("--top") { Description = "The most frequent values of this field, in place of the events." };
         var format = new Option<string>("--format") { Description = "table, json (one line an event) or csv.", DefaultValueFactory = _ => "table" };
         format.AcceptOnlyFromAmong("table", "json", "csv");
@@ -33,6 +34,8 @@ static class QueryCommand
         {
             var folder = parsed.GetRequiredValue(data);
             if (!Directory.Exists(folder.FullName)) throw new CommandException($"there is no installation in {folder.FullName}; name its folder with --data");
+            if (parsed.GetValue(json) && parsed.GetResult(format) is { Implicit: false } && parsed.GetValue(format) is not "json")
+                throw new CommandException($"--json and --format {parsed.GetValue(format)} do not go together; name one");
             var how = parsed.GetValue(json) ? "json" : parsed.GetRequiredValue(format);
             var asked = new Asked(parsed.GetValue(sql), new EventScope
             {
@@ -42,9 +45,10 @@ static class QueryCommand
                 Class = parsed.GetValue(@class),
                 Source = parsed.GetValue(source),
             }, parsed.GetValue(limit), parsed.GetValue(cursor), parsed.GetValue(histogram), parsed.GetValue(top), how);
+            Check(folder, asked);
             Note(folder, asked);
             using var engine = new QueryEngine(
-                new HotStoreOptions { DataDirectory = folder.FullName }, new QueryLimits { SqlRowsMax = CliRowsMax, TimeMax = TimeSpan.FromMinutes(10) }, TimeProvider.System);
+                new HotStoreOptions { DataDirectory = folder.FullName }, new QueryLimits { SqlRowsMax = CliRowsMax, SqlBytesMax = 1L << 30, TimeMax = TimeSpan.FromMinutes(10) }, TimeProvider.System);
             try
             {
                 await RunAsync(engine, asked, cancel);
@@ -58,11 +62,25 @@ static class QueryCommand
         return command;
     }
 
-    sealed record Asked(string? Sql, EventScope Scope, int Limit, string? Cursor, int Histogram, string? Top, string Format);
+    sealed record Asked(string? Sql, EventScope Scope, int Limit, string? Cursor, int? Histogram, string? Top, string Format);
+
+    /// <summary>What does not go together, and names that are none.</summary>
+    static void Check(DirectoryInfo data, Asked asked)
+    {
+        var kinds = (asked.Sql is null ? 0 : 1) + (asked.Histogram is null ? 0 : 1) + (asked.Top is null ? 0 : 1);
+        if (kinds > 1) throw new CommandException("--sql, --histogram and --top do not go together; name one");
+        if (kinds > 0 && asked.Cursor is not null) throw new CommandException("--cursor goes on with a page of events; it does not go with --sql, --histogram or --top");
+        if (asked.Scope.Class is { } @class && PolicyFile.Load(null, data).Unknown(@class) is { } unknown) throw new CommandException("--class: " + unknown);
+        if (asked.Scope.Source is not { } source) return;
+        var known = SourceRegistry.Open(data.FullName, TimeProvider.System).All.Select(entry => entry.Id).ToList();
+        if (known.Contains(source, StringComparer.Ordinal)) return;
+        var nearest = NearestWord.Find(source, known);
+        Console.Error.WriteLine($"warning: no source '{source}' is registered{(nearest is null ? "" : $", did you mean '{nearest}'?")}");
+    }
 
     /// <summary>Every access to logs is logged, with what was asked; a secret in the question is redacted like one in an event.</summary>
-    static void Note(DirectoryInfo data, Asked asked) => new AccessLog(data.FullName, TimeProvider.System).Record(
-        Environment.UserName, null, asked.Sql is null ? "query" : "sql", AccessLog.Subject(PolicyFile.Load(null, data).Redactor, asked.Sql ?? asked.Scope.Filter));
+    static void Note(DirectoryInfo data, Asked asked) => new AccessLog(data.FullName, TimeProvider.System).Record(AccessRecord.Of(
+        Environment.UserName, PolicyFile.Load(null, data).Redactor, asked.Sql, asked.Histogram?.ToString(CultureInfo.InvariantCulture), asked.Top, asked.Scope, asked.Limit));
 
     static async Task RunAsync(QueryEngine engine, Asked asked, CancellationToken cancel)
     {
@@ -70,17 +88,23 @@ static class QueryCommand
         var export = new EventExport(output, Enum.Parse<ExportFormat>(asked.Format, ignoreCase: true), Width());
         if (asked.Sql is not null)
         {
-            var answer = await engine.SqlAsync(asked.Sql, cancel);
+            var answer = await engine.SqlAsync(asked.Sql, asked.Scope, cancel);
             await export.WriteAsync(answer, cancel);
-            if (answer.Truncated) await Console.Error.WriteLineAsync($"cut after {answer.Rows.Count} rows: narrow the statement or aggregate in it");
+            if (answer.Truncated) await Console.Error.WriteLineAsync($"cut after {answer.Rows.Count} rows, as much as an answer may be: narrow the statement or aggregate in it");
         }
-        else if (asked.Histogram > 0)
+        else if (asked.Histogram is { } bars)
         {
-            await export.WriteAsync(await engine.HistogramAsync(asked.Scope, asked.Histogram, cancel), cancel);
+            await export.WriteAsync(await engine.HistogramAsync(asked.Scope, bars, cancel), cancel);
         }
-        else if (asked.Top is not null)
+        else if (asked.Top is { } field)
         {
-            await export.WriteAsync(await engine.TopAsync(asked.Scope, asked.Top, asked.Limit, cancel), cancel);
+            var top = await engine.TopAsync(asked.Scope, field, asked.Limit, cancel);
+            await export.WriteAsync(top, cancel);
+            if (top.Values.All(value => value.Value is null))
+            {
+                var nearest = NearestWord.Find(field, EventColumns.AllNames);
+                await Console.Error.WriteLineAsync($"no event has a field '{field}'{(nearest is null ? "" : $", did you mean '{nearest}'?")}");
+            }
         }
         else
         {
