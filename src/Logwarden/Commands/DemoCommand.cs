@@ -12,6 +12,9 @@ namespace Logwarden.Commands;
 /// <summary><c>logwarden demo</c>: the whole way of an event in half a minute, on samples that are shipped.</summary>
 static class DemoCommand
 {
+    /// <summary>File that only a demo writes.</summary>
+    const string Mark = "made-by-logwarden-demo";
+
     public static Command Create()
     {
         var data = new Option<DirectoryInfo>("--data")
@@ -24,6 +27,8 @@ static class DemoCommand
         {
             var folder = parsed.GetRequiredValue(data).FullName;
             Clear(folder);
+            Directory.CreateDirectory(folder);
+            await File.WriteAllBytesAsync(Path.Combine(folder, Mark), "`logwarden demo` made this folder, and deletes it when it runs again.\n"u8.ToArray(), cancel);
             await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = folder }, TimeProvider.System, cancel);
             var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
             await using (var server = await WebHost.StartAsync(installation, endpoint, folder, SealOptions.ForServe))
@@ -51,8 +56,7 @@ static class DemoCommand
     static void Clear(string folder)
     {
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return;
-        var mark = Path.Combine(folder, "state", "sources.json");
-        if (!File.Exists(mark) || !File.ReadAllText(mark).Contains("\"demo-", StringComparison.Ordinal))
+        if (!File.Exists(Path.Combine(folder, Mark)))
         {
             throw new CommandException($"{folder} is not a folder that a demo made; name another with --data");
         }
