@@ -9,6 +9,7 @@ static class Program
     static async Task<int> Main(string[] args)
     {
         Segments.NativeArenas.UseOne();
+        Journal.PrivateFiles.Make();
         var parsed = Root().Parse(args);
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {

@@ -10,6 +10,10 @@ namespace Logwarden.Journal;
 public static partial class DurableFile
 {
     const int ReadOnlyCloseOnExec = 0x80000; // O_RDONLY | O_CLOEXEC, the same on Linux x64 and arm64
+    const int ReadWriteCloseOnExec = 0x80000 | 0x2; // O_CLOEXEC | O_RDWR
+    const int Create = 0x40; // O_CREAT
+    const int OwnerOnly = 384; // octal 0600
+    const int AppendCloseOnExec = 0x80000 | 0x400 | 0x1; // O_CLOEXEC | O_APPEND | O_WRONLY
 
     /// <summary>Makes what was written to <paramref name="file"/> survive a power cut.</summary>
     /// <exception cref="IOException">
@@ -24,9 +28,23 @@ public static partial class DurableFile
     /// <exception cref="IOException">The directory is missing, or see <see cref="Sync"/>.</exception>
     public static void SyncDirectory(string path)
     {
-        using var directory = Open(path, ReadOnlyCloseOnExec);
+        using var directory = Open(path, ReadOnlyCloseOnExec, 0);
         if (directory.IsInvalid) throw Error($"open {path}");
         Sync(directory);
+    }
+
+    /// <summary>
+    /// Adds bytes to the end of a file, durably, making it where it is not there. Several processes may do so at once: no one's bytes come between another's, or over them.
+    /// </summary>
+    /// <exception cref="IOException">They may or may not be there; see <see cref="Sync"/>.</exception>
+    public static void Append(string path, ReadOnlySpan<byte> bytes)
+    {
+        var isNew = !File.Exists(path);
+        using var file = Open(path, AppendCloseOnExec | Create, OwnerOnly);
+        if (file.IsInvalid) throw Error($"open {path}");
+        RandomAccess.Write(file, bytes, RandomAccess.GetLength(file)); // on Linux a file that is open for appending takes it at its end, whatever the offset
+        Sync(file);
+        if (isNew) SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>
@@ -39,6 +57,16 @@ public static partial class DurableFile
         using (CreateNew(path, content))
         {
         }
+    }
+
+    /// <summary>Opens a file to lock it, making it where it is not there. The framework's own ways to open lock it themselves.</summary>
+    /// <exception cref="IOException">It can't be opened.</exception>
+    internal static SafeFileHandle OpenForLock(string path)
+    {
+        var file = Open(path, ReadWriteCloseOnExec | Create, OwnerOnly);
+        if (!file.IsInvalid) return file;
+        file.Dispose();
+        throw Error($"open {path}");
     }
 
     /// <summary>Like <see cref="Replace"/>, and leaves the file open for writing.</summary>
@@ -80,5 +108,5 @@ public static partial class DurableFile
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial SafeFileHandle Open(string path, int flags);
+    private static partial SafeFileHandle Open(string path, int flags, int mode);
 }

@@ -3,11 +3,13 @@ using System.Globalization;
 namespace Logwarden.Policy;
 
 /// <summary>Short spans of time as text: <c>100ms</c>, <c>30s</c>, <c>15m</c>, <c>1h</c>; days and more are periods.</summary>
-static class DurationText
+public static class DurationText
 {
-    internal const string Expected = "a duration such as 100ms, 30s, 15m or 1h";
+    /// <summary>What is expected, for messages.</summary>
+    public const string Expected = "a duration such as 100ms, 30s, 15m or 1h";
 
-    internal static bool TryParse(string text, out TimeSpan span)
+    /// <summary>Reads one; at most six digits, not zero.</summary>
+    public static bool TryParse(string text, out TimeSpan span)
     {
         span = default;
         var digits = 0;
@@ -27,7 +29,8 @@ static class DurationText
         return true;
     }
 
-    internal static string Print(TimeSpan span) => span switch
+    /// <summary>Writes one in its largest whole unit.</summary>
+    public static string Print(TimeSpan span) => span switch
     {
         _ when span.Ticks % TimeSpan.TicksPerHour == 0 => Text(span.Ticks / TimeSpan.TicksPerHour, "h"),
         _ when span.Ticks % TimeSpan.TicksPerMinute == 0 => Text(span.Ticks / TimeSpan.TicksPerMinute, "m"),

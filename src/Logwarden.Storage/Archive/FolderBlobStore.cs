@@ -17,7 +17,7 @@ public sealed class FolderBlobStore : IBlobStore
 {
     const string LockSuffix = ".lock";
     const string Unfinished = ".unfinished";
-    const UnixFileMode ReadOnlyMode = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    const UnixFileMode ReadOnlyMode = UnixFileMode.UserRead;
 
     readonly string _root;
     readonly TimeProvider _time;

@@ -24,6 +24,6 @@ static class HealthEndpoint
                 sealed_to = installation.SealedTo,
             };
             return Results.Json(state, JsonSerializerOptions.Web, statusCode: failure is null ? 200 : 503);
-        }).WithTags("health").WithSummary("200 when events can be taken and are sealed and archived; 503 with the reason otherwise.");
+        }).Produces(200, contentType: "application/json").Produces(503, contentType: "application/json").WithTags("health").WithSummary("200 when events can be taken and are sealed and archived; 503 with the reason otherwise.");
     }
 }

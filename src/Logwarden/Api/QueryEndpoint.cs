@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Hosting;
 using Logwarden.Hot;
+using Logwarden.Match;
 using Logwarden.Query;
 
 namespace Logwarden.Api;
@@ -32,7 +35,7 @@ sealed record QueryQuestion
     /// <summary><c>next_cursor</c> of the page before.</summary>
     public string? Cursor { get; init; }
 
-    /// <summary>Number of stretches of time, 1 to 1,000.</summary>
+    /// <summary>Number of stretches of time, 1 to 10,000.</summary>
     public int? Histogram { get; init; }
 
     /// <summary>Field whose most frequent values are wanted.</summary>
@@ -47,6 +50,9 @@ sealed partial class QueryJson : JsonSerializerContext;
 static class QueryEndpoint
 {
     const int DefaultLimit = 100;
+    const int BodyBytesMax = 512 * 1024;
+
+    static readonly string[] Names = ["filter", "sql", "from", "to", "class", "source", "limit", "cursor", "histogram", "top"];
 
     /// <summary>Adds what the route needs.</summary>
     public static void AddQuery(this IServiceCollection services, string data)
@@ -59,30 +65,74 @@ static class QueryEndpoint
     public static void Map(IEndpointRouteBuilder routes) => routes
         .MapPost("/api/v1/query", AnswerAsync)
         .AddEndpointFilter<ApiGuard>()
+        .Accepts<QueryQuestion>("application/json")
+        .Produces(StatusCodes.Status200OK, contentType: "application/json")
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
         .WithName("query")
         .WithTags("api")
         .WithSummary("Finds events by filter, newest first and in pages; or a histogram, top values, or read-only SQL over the view `events`.");
 
-    static async Task<IResult> AnswerAsync(QueryQuestion question, HttpContext http, QueryEngine engine, AccessLog access, Installation installation)
+    static async Task<IResult> AnswerAsync(HttpContext http, QueryEngine engine, AccessLog access, Installation installation)
     {
         var cancel = http.RequestAborted;
-        access.Record(
-            ApiGuard.Actor(http), http.Connection.RemoteIpAddress?.ToString(), question.Sql is null ? "query" : "sql",
-            AccessLog.Subject(installation.Policy.Redactor, question.Sql ?? question.Filter ?? ""));
-        var scope = new EventScope { Filter = question.Filter ?? "", From = question.From, To = question.To, Class = question.Class, Source = question.Source };
+        var body = new PooledBytes(BodyBytesMax);
         try
         {
+            if (!await body.ReadAsync(http.Request.Body, cancel))
+                return Results.Problem($"The question has more than {BodyBytesMax} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+            if (Read(body.Memory, installation, out var question) is { } wrong) return Results.Problem(wrong, statusCode: StatusCodes.Status400BadRequest);
+            var scope = new EventScope { Filter = question.Filter ?? "", From = question.From, To = question.To, Class = question.Class, Source = question.Source };
+            var limit = question.Limit ?? DefaultLimit;
+            access.Record(AccessRecord.Of(
+                ApiGuard.Actor(http), installation.Policy.Redactor, question.Sql, question.Histogram?.ToString(CultureInfo.InvariantCulture), question.Top, scope, limit) with
+            {
+                Ip = http.Connection.RemoteIpAddress?.ToString(),
+            });
             var answer = new AnswerWriter();
-            if (question.Sql is { } sql) await answer.WriteAsync(await engine.SqlAsync(sql, cancel), cancel);
+            if (question.Sql is { } sql) await answer.WriteAsync(await engine.SqlAsync(sql, scope, cancel), cancel);
             else if (question.Histogram is { } buckets) await answer.WriteAsync(await engine.HistogramAsync(scope, buckets, cancel), cancel);
-            else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, question.Limit ?? DefaultLimit, cancel), cancel);
-            else await answer.WriteAsync(await engine.SearchAsync(new SearchRequest { Scope = scope, Limit = question.Limit ?? DefaultLimit, Cursor = question.Cursor }, cancel), cancel);
+            else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, limit, cancel), cancel);
+            else await answer.WriteAsync(await engine.SearchAsync(new SearchRequest { Scope = scope, Limit = limit, Cursor = question.Cursor }, cancel), cancel);
             return Results.Bytes(answer.Memory, "application/json");
         }
         catch (QueryRefusedException refused)
         {
             return Results.Problem(refused.Message, statusCode: StatusCodes.Status400BadRequest);
         }
+        finally
+        {
+            body.Clear();
+        }
+    }
+
+    /// <summary>Reads a question; gives back what is wrong with it, or null.</summary>
+    static string? Read(ReadOnlyMemory<byte> body, Installation installation, out QueryQuestion question)
+    {
+        question = new();
+        try
+        {
+            using (var document = JsonDocument.Parse(body))
+            {
+                if (document.RootElement.ValueKind != JsonValueKind.Object) return "The body must be a JSON object such as {\"filter\": \"user=ada\"}.";
+                foreach (var property in document.RootElement.EnumerateObject())
+                {
+                    if (Names.Contains(property.Name, StringComparer.Ordinal)) continue;
+                    var nearest = NearestWord.Find(property.Name, Names);
+                    return $"There is no field '{property.Name}'{(nearest is null ? "" : $", did you mean '{nearest}'?")} The fields are {string.Join(", ", Names)}.";
+                }
+            }
+            question = JsonSerializer.Deserialize(body.Span, QueryJson.Default.QueryQuestion) ?? new();
+        }
+        catch (JsonException bad)
+        {
+            return bad.Path is { Length: > 2 } path ? $"The field '{path[2..]}' has a value of the wrong kind: expected what the OpenAPI document says." : $"The body is not JSON: {bad.Message}";
+        }
+        var kinds = (question.Sql is null ? 0 : 1) + (question.Histogram is null ? 0 : 1) + (question.Top is null ? 0 : 1);
+        if (kinds > 1) return "sql, histogram and top do not go together; ask for one.";
+        if (kinds > 0 && question.Cursor is not null) return "cursor goes on with a page of events; it does not go with sql, histogram or top.";
+        return question.Class is { } @class && installation.Policy.Unknown(@class) is { } unknown ? "class: " + unknown : null;
     }
 }
 

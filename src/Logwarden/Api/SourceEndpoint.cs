@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text.Json;
 using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
@@ -21,13 +22,31 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
     /// <summary>Adds the route.</summary>
     public static void Map(IEndpointRouteBuilder routes) => routes
         .MapPost("/", (HttpContext http, SourceEndpoint endpoint) => endpoint.TakeAsync(http))
+        .Accepts<JsonElement>("application/json", "application/x-ndjson")
+        .Produces(StatusCodes.Status202Accepted)
+        .Produces(StatusCodes.Status403Forbidden, contentType: "text/plain")
+        .Produces(StatusCodes.Status406NotAcceptable, contentType: "text/plain")
+        .Produces(StatusCodes.Status413PayloadTooLarge, contentType: "text/plain")
+        .Produces(StatusCodes.Status415UnsupportedMediaType, contentType: "text/plain")
+        .Produces(StatusCodes.Status503ServiceUnavailable, contentType: "text/plain")
         .WithName("ingest")
         .WithSummary("Takes events of one source: a JSON object, an array, or NDJSON; gzip and zstd.")
         .WithTags("ingest");
 
     async Task TakeAsync(HttpContext http)
     {
-        if (installation.Sources.FindByToken(BearerToken.Of(http.Request) ?? "") is not { } source)
+        SourceEntry? source;
+        try
+        {
+            source = installation.Sources.FindByToken(BearerToken.Of(http.Request) ?? "");
+        }
+        catch (InvalidDataException unreadable)
+        {
+            LogUnreadable(unreadable.Message);
+            await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "The list of sources can't be read: send again later.");
+            return;
+        }
+        if (source is null)
         {
             await AnswerAsync(http, StatusCodes.Status403Forbidden, "Unauthorized");
             return;
@@ -139,6 +158,9 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         http.Response.ContentType = "text/plain; charset=utf-8";
         await http.Response.WriteAsync(text, http.RequestAborted);
     }
+
+    [LoggerMessage(3, LogLevel.Error, "Nothing is taken: {Reason}")]
+    partial void LogUnreadable(string reason);
 
     [LoggerMessage(2, LogLevel.Warning, "A request of source {Source} was refused, nothing of it is stored: {Reason}")]
     partial void LogUnread(string source, string reason);

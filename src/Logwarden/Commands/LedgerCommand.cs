@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Logwarden.Hosting;
 using Logwarden.Journal;
 
 namespace Logwarden.Commands;
@@ -17,6 +18,7 @@ static class LedgerCommand
             var folder = parsed.GetRequiredValue(data).FullName;
             using var view = JournalView.Open(new JournalOptions { Directory = folder }, TimeProvider.System)
                 ?? throw new CommandException($"there is no journal in {folder}; name the installation's folder with --data");
+            new AccessLog(folder, TimeProvider.System).Record(new(Environment.UserName, "ledger", ""));
             var ledger = view.Ledger;
             if (parsed.GetValue(json)) Console.Out.WriteLine(Json(ledger));
             else Table(ledger, Console.Out);

@@ -19,7 +19,7 @@ static class ProveCommand
             var folder = parsed.GetRequiredValue(data);
             var wanted = parsed.GetRequiredValue(id);
             var keys = VerifyCommand.Keys(parsed.GetValue(key), null, folder.FullName);
-            new AccessLog(folder.FullName, TimeProvider.System).Record(Environment.UserName, null, "prove", wanted);
+            new AccessLog(folder.FullName, TimeProvider.System).Record(new(Environment.UserName, "prove", wanted));
             using var store = Installation.OpenArchive(new InstallationOptions { Data = folder.FullName, Archive = parsed.GetValue(archive) });
             var proof = await new EventProofs(store, keys, Path.Combine(folder.FullName, "hot")).Build(wanted, cancel)
                 ?? throw new CommandException($"no sealed event has the id {wanted}; one that was just taken in can be proved once it is sealed", Cli.Findings);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using Logwarden.Hosting;
+using Logwarden.Policy;
 
 namespace Logwarden.Commands;
 
@@ -39,18 +40,8 @@ static class ServeCommand
 
     static TimeSpan Duration(ArgumentResult result)
     {
-        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (text.Length > 1 && long.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && number is > 0 and < 1_000_000)
-        {
-            switch (text[^1])
-            {
-                case 's': return TimeSpan.FromSeconds(number);
-                case 'm': return TimeSpan.FromMinutes(number);
-                case 'h': return TimeSpan.FromHours(number);
-                default: break;
-            }
-        }
-        result.AddError($"'{text}' is not a duration: expected a whole number and s, m or h, such as 30s");
+        if (result.Tokens.Count == 1 && DurationText.TryParse(result.Tokens[0].Value, out var span) && span > TimeSpan.Zero) return span;
+        result.AddError($"--seal-age {(result.Tokens.Count == 1 ? result.Tokens[0].Value : "")}: expected {DurationText.Expected}");
         return default;
     }
 }

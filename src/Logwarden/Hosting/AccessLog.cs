@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Logwarden.Journal;
+using Logwarden.Query;
 using Logwarden.Redaction;
 
 namespace Logwarden.Hosting;
@@ -11,8 +12,6 @@ namespace Logwarden.Hosting;
 /// </summary>
 sealed class AccessLog(string dataFolder, TimeProvider time)
 {
-    readonly Lock _gate = new();
-
     /// <summary>What was asked, fit to be recorded: redacted like an event.</summary>
     public static string Subject(Redactor redactor, string asked)
     {
@@ -22,12 +21,8 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
     }
 
     /// <summary>Records one access.</summary>
-    /// <param name="actor">Who: token name, or the user of this machine.</param>
-    /// <param name="ip">From where; null for the command line.</param>
-    /// <param name="action">What: <c>query</c>, <c>sql</c>, <c>prove</c>, …</param>
-    /// <param name="subject">On what: the filter or statement, already redacted.</param>
     /// <exception cref="IOException">It could not be made durable.</exception>
-    public void Record(string actor, string? ip, string action, string subject)
+    public void Record(AccessRecord record)
     {
         var now = time.GetUtcNow();
         var line = new ArrayBufferWriter<byte>();
@@ -35,23 +30,41 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
         {
             json.WriteStartObject();
             json.WriteString("time", now.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", System.Globalization.CultureInfo.InvariantCulture));
-            json.WriteString("user", actor);
-            if (ip is not null) json.WriteString("ip", ip);
-            json.WriteString("action", action);
-            json.WriteString("object", subject);
+            json.WriteString("user", record.Actor);
+            if (record.Ip is not null) json.WriteString("ip", record.Ip);
+            json.WriteString("action", record.Action);
+            json.WriteString("object", record.Subject);
+            foreach (var (name, value) in record.Scope)
+                if (value is not null) json.WriteString(name, value);
             json.WriteEndObject();
         }
         line.Write("\n"u8);
         var folder = Path.Combine(dataFolder, "access");
-        var path = Path.Combine(folder, now.ToString("yyyy-MM", System.Globalization.CultureInfo.InvariantCulture) + ".ndjson");
-        lock (_gate)
-        {
-            var isNew = !File.Exists(path);
-            Directory.CreateDirectory(folder);
-            using var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
-            RandomAccess.Write(file, line.WrittenSpan, RandomAccess.GetLength(file));
-            DurableFile.Sync(file);
-            if (isNew) DurableFile.SyncDirectory(folder);
-        }
+        Directory.CreateDirectory(folder);
+        DurableFile.Append(Path.Combine(folder, now.ToString("yyyy-MM", System.Globalization.CultureInfo.InvariantCulture) + ".ndjson"), line.WrittenSpan);
     }
+}
+
+/// <summary>One access to logs.</summary>
+/// <param name="Actor">Who: token name, or the user of this machine; empty when it was nobody that we know.</param>
+/// <param name="Action">What: <c>query</c>, <c>sql</c>, <c>top</c>, <c>histogram</c>, <c>prove</c>, <c>ledger</c>, or <c>refused</c>.</param>
+/// <param name="Subject">On what: the filter or statement, already redacted.</param>
+sealed record AccessRecord(string Actor, string Action, string Subject)
+{
+    /// <summary>From where; null for the command line.</summary>
+    public string? Ip { get; init; }
+
+    /// <summary>What else was said of what is wanted; a null is not recorded.</summary>
+    public IReadOnlyList<(string Name, string? Value)> Scope { get; init; } = [];
+
+    /// <summary>Of a question.</summary>
+    public static AccessRecord Of(string actor, Redactor redactor, string? sql, string? histogram, string? top, EventScope scope, int limit) =>
+        new(actor, sql is not null ? "sql" : histogram is not null ? "histogram" : top is not null ? "top" : "query", AccessLog.Subject(redactor, sql ?? scope.Filter))
+        {
+            Scope =
+            [
+                ("from", scope.From?.UtcDateTime.ToString("O")), ("to", scope.To?.UtcDateTime.ToString("O")), ("class", scope.Class), ("source", scope.Source),
+                ("histogram", histogram), ("top", top is null ? null : AccessLog.Subject(redactor, top)), ("limit", Commands.Cli.Number(limit)),
+            ],
+        };
 }

@@ -12,11 +12,14 @@ sealed record ApiToken(string Name, string Hash, DateTimeOffset Created);
 
 /// <summary>
 /// Who may use the API, in <c>DATA/state/tokens.json</c>. While there is no token at all and the server listens on loopback only, whoever
-/// is on the machine may; from the first token on, nobody may without one. Read anew for each check, so a change needs no restart.
+/// is on the machine may; from the first token on, nobody may without one, also when the last one is taken away. Read anew for each check, so a change needs no restart.
 /// </summary>
 sealed class ApiTokens(string dataFolder, TimeProvider time)
 {
     readonly string _path = Path.Combine(dataFolder, "state", "tokens.json");
+
+    /// <summary>Whether a token was ever made: from then on nobody is let in without one.</summary>
+    public bool WereMade => File.Exists(_path);
 
     /// <summary>All tokens.</summary>
     /// <exception cref="InvalidDataException">The file is not a token list: nobody is let in.</exception>
@@ -31,7 +34,7 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
             }
             catch (JsonException bad)
             {
-                throw new InvalidDataException($"{_path} is not a list of tokens: {bad.Message} Put back a copy, or delete it and make the tokens again.", bad);
+                throw new InvalidDataException($"{_path} is not a list of tokens: {bad.Message} Put back a copy, or make the tokens again after `[]` was written into it.", bad);
             }
         }
     }
@@ -41,6 +44,7 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
     public string Add(string name)
     {
         var token = BearerToken.New("lwa_");
+        using var alone = ProcessLock.Take(_path);
         Save([.. All, new(name, BearerToken.Hash(token), time.GetUtcNow())]);
         return token;
     }
@@ -49,6 +53,7 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
     /// <returns>How many there were.</returns>
     public int Remove(string name)
     {
+        using var alone = ProcessLock.Take(_path);
         var all = All;
         ApiToken[] left = [.. all.Where(token => !string.Equals(token.Name, name, StringComparison.Ordinal))];
         if (left.Length < all.Count) Save(left);
@@ -67,11 +72,7 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
         return found;
     }
 
-    void Save(IReadOnlyList<ApiToken> tokens)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-        DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(tokens, TokenJson.Default.IReadOnlyListApiToken));
-    }
+    void Save(IReadOnlyList<ApiToken> tokens) => DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(tokens, TokenJson.Default.IReadOnlyListApiToken));
 }
 
 [JsonSerializable(typeof(IReadOnlyList<ApiToken>))]

@@ -34,7 +34,7 @@ sealed class SourceRegistry
     readonly TimeProvider _time;
     readonly Lock _gate = new();
     IReadOnlyList<SourceEntry> _sources = [];
-    DateTime _written;
+    (DateTime Written, long Length) _version = (DateTime.MinValue, -1);
 
     SourceRegistry(string path, TimeProvider time)
     {
@@ -42,23 +42,40 @@ sealed class SourceRegistry
         _time = time;
     }
 
-    /// <summary>All sources, by id. A source that the command line adds while a server runs is there at once.</summary>
-    /// <exception cref="InvalidDataException">The file is not a source list.</exception>
+    /// <summary>
+    /// All sources, by id. A source that the command line adds while a server runs is there at once. When the file can't be read any more, those that were there before stay.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The file is not a source list, and there was none before.</exception>
     public IReadOnlyList<SourceEntry> All
     {
         get
         {
-            var written = File.GetLastWriteTimeUtc(_path);
             lock (_gate)
             {
-                if (written != _written)
+                var version = Version();
+                if (version == _version) return _sources;
+                try
                 {
-                    _sources = File.Exists(_path) ? Read(_path) : [];
-                    _written = written;
+                    _sources = version.Length < 0 ? [] : Read(_path);
+                    LastError = null;
                 }
+                catch (InvalidDataException bad) when (_version.Length >= 0)
+                {
+                    LastError = bad.Message;
+                }
+                _version = version;
                 return _sources;
             }
         }
+    }
+
+    /// <summary>Why the file can't be read, while the sources are those that it held before; null when it can.</summary>
+    public string? LastError { get; private set; }
+
+    (DateTime Written, long Length) Version()
+    {
+        var file = new FileInfo(_path);
+        return file.Exists ? (file.LastWriteTimeUtc, file.Length) : (DateTime.MinValue, -1);
     }
 
     /// <exception cref="InvalidDataException">The file is not a source list.</exception>
@@ -105,6 +122,7 @@ sealed class SourceRegistry
     public (SourceEntry Source, bool IsNew) Ensure(string id, string format, IReadOnlyDictionary<string, string>? fields = null)
     {
         if (!IsId(id)) throw new CommandException($"source id '{id}' must be 1 to 64 of letters, digits, '.', '_' and '-'");
+        using var alone = ProcessLock.Take(_path);
         lock (_gate)
         {
             if (Find(id) is { } known)
@@ -133,6 +151,7 @@ sealed class SourceRegistry
     /// <exception cref="CommandException">There is no such source.</exception>
     public string AddToken(string id)
     {
+        using var alone = ProcessLock.Take(_path);
         lock (_gate)
         {
             var source = Find(id) ?? throw new CommandException($"there is no source '{id}'; `logwarden source list` shows those there are");
@@ -145,11 +164,11 @@ sealed class SourceRegistry
 
     void Save(IReadOnlyList<SourceEntry> sources)
     {
+        if (LastError is { } bad) throw new CommandException(bad);
         SourceEntry[] sorted = [.. sources.OrderBy(source => source.Id, StringComparer.Ordinal)];
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes<IReadOnlyList<SourceEntry>>(sorted, SourceJson.Default.IReadOnlyListSourceEntry));
         _sources = sorted;
-        _written = File.GetLastWriteTimeUtc(_path);
+        _version = Version();
     }
 
     static bool IsId(string id) => id.Length is >= 1 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');

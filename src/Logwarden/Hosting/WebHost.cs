@@ -16,7 +16,7 @@ sealed class WebHost : IAsyncDisposable
     }
 
     /// <summary>Builds and starts it. When it returns, the port is open.</summary>
-    /// <exception cref="IOException">The port is taken.</exception>
+    /// <exception cref="Commands.CommandException">The port is taken.</exception>
     public static async Task<WebHost> StartAsync(Installation installation, IPEndPoint endpoint, string data, SealOptions sealing)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -34,8 +34,9 @@ sealed class WebHost : IAsyncDisposable
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
         });
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // what it says at the start is thrown too
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Services.AddOpenApi();
+        builder.Services.AddOpenApi(OpenApiSecurity.Add);
         builder.Services.AddSingleton(installation);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new AccessLog(data, TimeProvider.System));
@@ -54,11 +55,12 @@ sealed class WebHost : IAsyncDisposable
         {
             await app.StartAsync();
         }
-        catch
+        catch (Exception failed)
         {
             await loop.DisposeAsync();
             await app.DisposeAsync();
-            throw;
+            if (failed is not IOException) throw;
+            throw new Commands.CommandException($"{endpoint} can't be listened on: {failed.GetBaseException().Message}. Stop what listens there, or choose another address and port with --listen", Commands.Cli.Broken);
         }
         return new(app, loop);
     }

@@ -20,7 +20,7 @@ public sealed class FolderBlobStoreTests : BlobStoreContract, IDisposable
         var until = new DateTimeOffset(2101, 2, 3, 4, 5, 6, 700, TimeSpan.FromHours(2));
         await store.PutBytes("a/b", "x"u8.ToArray(), new(LockMode.Compliance, until, legalHold: false), Cancel);
 
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead, File.GetUnixFileMode(Path.Combine(_folder, "a/b")));
+        Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode(Path.Combine(_folder, "a/b")));
         Assert.Equal("""{"mode":"COMPLIANCE","retainUntil":"2101-02-03T02:05:07Z","legalHold":false}""" + "\n",
             await File.ReadAllTextAsync(Path.Combine(_folder, "a/b.lock"), Cancel));
         Assert.Empty(Directory.GetFiles(Path.Combine(_folder, ".unfinished")));
