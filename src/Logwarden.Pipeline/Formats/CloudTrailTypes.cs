@@ -43,7 +43,9 @@ static class CloudTrailTypes
         {
             "Policy", "Acl", "ACL", "SecurityGroup", "Encryption", "PublicAccess", "FlowLogs", "Logging", "Permission", "ObjectLock", "Versioning",
             "Password", "AccessKey", "KeyPair", "SSHPublicKey", "SnapshotAttribute", "ImageAttribute", "Retention",
-            "LegalHold", "Replication", "NetworkAcl", "EventSelectors", "Alarm", "Detector", "IPSet",
+            "LegalHold", "Replication", "NetworkAcl", "EventSelectors", "Alarm", "Detector", "IPSet", "LogConfig", "LogSource", "AuditLog",
+            // Those of databases hold what they log, pgaudit's settings among it.
+            "ParameterGroup", "MetadataOptions",
         }.Select(Encoding.UTF8.GetBytes),
     ];
 
@@ -52,7 +54,14 @@ static class CloudTrailTypes
         "StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "DeleteFlowLogs", "DeleteDetector", "UpdateDetector",
         "DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy", "DeleteRetentionPolicy", "StopConfigurationRecorder",
         "DeleteConfigurationRecorder", "DeleteDeliveryChannel", "DisableSecurityHub", "DisassociateFromMasterAccount", "DeleteAlarms",
-        "DisableAlarmActions", "DeleteEventDataStore", "StopEventDataStoreIngestion", "DeleteMembers", "DisassociateMembers");
+        "DisableAlarmActions", "DeleteEventDataStore", "StopEventDataStoreIngestion", "DeleteMembers", "DisassociateMembers",
+        "UpdateEventDataStore", "PutInsightSelectors", "DeleteServiceLinkedChannel", "DisableAWSServiceAccess", "LeaveOrganization",
+        "DisassociateFromAdministratorAccount", "StopMonitoringMembers", "StopMonitoringMember", "DeletePublishingDestination", "ArchiveFindings", "CreateFilter",
+        "BatchDisableStandards", "DisableImportFindingsForProduct", "DisableMacie", "DeleteAnalyzer", "DeleteGraph",
+        "DeleteSubscriptionFilter", "DeleteMetricFilter", "DeleteDestination", "PutConfigurationRecorder", "DeleteConfigRule",
+        "PutBucketLogging", "DisableLogging", "DeleteLoggingConfiguration", "DeleteQueryLoggingConfig", "DeleteResolverQueryLogConfig",
+        "DisassociateResolverQueryLogConfig", "DeleteDataLake", "DeleteAwsLogSource", "DisableRule", "RemoveTargets", "UpdateClusterConfig",
+        "ModifyDBParameterGroup", "ModifyDBClusterParameterGroup", "ResetDBParameterGroup", "ResetDBClusterParameterGroup");
 
     static readonly byte[][] Readers = Bytes("Get", "List", "Describe", "Head", "Lookup", "Search", "Scan", "Query", "Select", "View",
         "Download", "Check", "Test", "Validate", "Preview", "Simulate", "Detect", "Poll", "Receive", "Decrypt", "BatchGet");

@@ -43,7 +43,8 @@ public sealed class K8sAuditFormat : IFormat
     static readonly NameTable SecurityResources = new(
         "roles", "rolebindings", "clusterroles", "clusterrolebindings", "serviceaccounts", "secrets", "networkpolicies",
         "podsecuritypolicies", "validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies",
-        "certificatesigningrequests", "apiservices", "resourcequotas", "limitranges", "namespaces");
+        "certificatesigningrequests", "apiservices", "resourcequotas", "limitranges", "namespaces",
+        "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "securitycontextconstraints");
 
     static readonly NameTable Verbs = new(
         "create", "get", "list", "watch", "update", "patch", "delete", "deletecollection", "post", "put", "head");
@@ -168,6 +169,8 @@ public sealed class K8sAuditFormat : IFormat
         output.StatusId = facts.Code switch { 0 => Ocsf.StatusUnknown, < 400 => Ocsf.Success, _ => Ocsf.Failure };
         output.Kinds = LogKinds.ObjectAccess;
         if (output.ActivityId != 2 && SecurityResources.Has(facts.Resource)) output.Kinds |= LogKinds.SecuritySetting;
+        if (output.ActivityId != 2 && K8sLogging.IsChanged(facts.Resource, facts.Subresource, facts.ObjectName, output.ActivityId))
+            (output.Kinds, output.SeverityId) = (output.Kinds | LogKinds.SecuritySetting, Ocsf.Medium);
         var user = facts.View.Text(facts.Row(Field.User), "username"u8);
         var isInside = facts.Subresource.SequenceEqual("exec"u8) || facts.Subresource.SequenceEqual("attach"u8)
             || facts.Subresource.SequenceEqual("portforward"u8) || facts.Subresource.SequenceEqual("ephemeralcontainers"u8);

@@ -12,6 +12,7 @@ namespace Logwarden.Formats;
 /// <c>READ:SELECT</c> for an audit entry (its class and command), <c>connection:authorized</c>, <c>connection:received</c>,
 /// <c>connection:closed</c>, <c>connection:refused</c>, <c>parameter:changed</c>, <c>statement:SELECT</c>, or the severity. Object is the
 /// audited object, else the role or parameter named, else the database.</para>
+/// <para>Statements that change what is logged are LOG-3 with severity medium, other changes of security settings LOG-3 (<see cref="PostgresSecurity"/>).</para>
 /// <para>Literals of SQL never leave: the statement's shape stays. Values of parameters and rows in details are replaced as well.
 /// Times without a zone are UTC; with the abbreviation of another zone they are no valid time.</para>
 /// </summary>
@@ -168,10 +169,24 @@ public sealed class PgAuditFormat : IFormat
             : facts.Subject is PgSubject.Server or PgSubject.Opened || severity.SequenceEqual("STATEMENT"u8) ? Ocsf.StatusUnknown
             : Ocsf.Success;
         output.Kinds = type.Kinds;
+        var change = SecurityChangeOf(facts);
+        if (change != SecurityChange.None) output.Kinds |= LogKinds.SecuritySetting;
+        if (change == SecurityChange.Logging) output.SeverityId = Math.Max(output.SeverityId, Ocsf.Medium);
         if (facts.Subject != PgSubject.Audit) return;
         var isData = facts.Audit(3) is var auditClass && (auditClass.SequenceEqual("READ"u8) || auditClass.SequenceEqual("WRITE"u8));
         if (isData && PostgresActions.IsAdministrator(facts.User, record[PgColumn.Application])) output.Kinds |= LogKinds.CustomerDataAccess;
-        if (auditClass.StartsWith("MISC"u8) && facts.Statement.IndexOf("pgaudit"u8) >= 0) output.Kinds |= LogKinds.SecuritySetting;
+    }
+
+    static SecurityChange SecurityChangeOf(scoped in Facts facts)
+    {
+        if (facts.Subject == PgSubject.Setting)
+            return PostgresSecurity.IsLoggingSetting(PostgresActions.InQuotes(facts.Message, "parameter \""u8)) ? SecurityChange.Logging : SecurityChange.Setting;
+        if (facts.Subject is not (PgSubject.Audit or PgSubject.Statement)) return SecurityChange.None;
+        var change = PostgresSecurity.Of(facts.Statement);
+        if (facts.Subject == PgSubject.Statement || change == SecurityChange.Logging) return change;
+        // The statement may be left out, having been logged before.
+        var command = PostgresSecurity.Of(facts.Audit(4));
+        return command > change ? command : change;
     }
 
     static bool AuthenticatedUser(scoped in Facts facts, out bool isIdentity)
