@@ -131,7 +131,7 @@ static class JournalBench
     {
         var options = new JournalOptions { Directory = Path.Combine(directory, "lookups") };
         Directory.CreateDirectory(Path.Combine(options.Directory, "dedup"));
-        using var index = DedupIndex.Open(options, () => { }, 12345);
+        using var index = DedupIndex.Open(options, () => { }, 12345, TimeProvider.System);
         var start = Cpu();
         for (var i = 0; i < keys; i++)
         {

@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Logwarden.Events;
 
 namespace Logwarden.Journal;
 
 /// <summary>
-/// Which dedup keys the journal has stored: exact, and bounded in memory. The newest keys are in a table; a full one is frozen, written out
-/// in the background as a sorted run, and four runs of a size become one. A table is frozen only at a commit, so that a run never
+/// Which dedup keys the journal has stored within <see cref="JournalOptions.DedupWindow"/>: exact, and bounded in memory and on disk. The newest keys are in a table; a full one is
+/// frozen, written out in the background as a sorted run, and four runs of a size become one, as do all runs of an eighth of the window once it is over. Runs whose newest key is
+/// older than the window are deleted, oldest first. A table is frozen only at a commit, so that a run never
 /// holds the key of an event that was not durable: else a retry of that event would be taken for a duplicate, and lost.
 /// </summary>
 /// <remarks>
@@ -17,9 +19,12 @@ sealed class DedupIndex : IDisposable
 {
     const int FanIn = 4;
     const int ChunkKeys = 1 << 16;
+    const int PeriodsInWindow = 8;
     readonly JournalOptions _options;
     readonly Action _persisted;
     readonly ulong _mix;
+    readonly TimeProvider _time;
+    readonly long _floor;
     readonly ConcurrentQueue<DedupRun> _retired = new();
     volatile State _state;
     DedupTable _table;
@@ -28,30 +33,32 @@ sealed class DedupIndex : IDisposable
     Thread? _flusher;
     volatile Exception? _failed;
 
-    DedupIndex(JournalOptions options, Action persisted, DedupRun[] runs, ulong mix)
+    DedupIndex(JournalOptions options, Action persisted, long floor, DedupRun[] runs, ulong mix, TimeProvider time)
     {
-        (_options, _persisted, _mix) = (options, persisted, mix);
+        (_options, _persisted, _floor, _mix, _time) = (options, persisted, floor, mix, time);
         _state = new(null, runs);
         _table = new(options.DedupKeysInMemory, mix);
-        _tableFrom = runs.Length == 0 ? 0 : runs[^1].To;
+        _tableFrom = PersistedEnd;
     }
 
     /// <summary>Keys of events below this offset are in runs: their journal files may be deleted.</summary>
-    public long PersistedEnd => _state.Runs is [.., var last] ? last.To : 0;
+    public long PersistedEnd => _state.Runs is [.., var last] ? last.To : _floor;
 
     /// <summary>Opens the runs; the keys of journal entries from <see cref="PersistedEnd"/> on must then be replayed.</summary>
     /// <param name="options">Where, and how many keys in memory.</param>
     /// <param name="persisted">Called by the background thread when <see cref="PersistedEnd"/> has grown.</param>
     /// <param name="mix">Random number for the table.</param>
-    public static DedupIndex Open(JournalOptions options, Action persisted, ulong mix)
+    /// <param name="time">By which keys grow old.</param>
+    public static DedupIndex Open(JournalOptions options, Action persisted, ulong mix, TimeProvider time)
     {
+        var floor = DedupFloor.Read(options);
         var runs = new List<DedupRun>();
         foreach (var (path, from, to) in Files(options.DedupDirectory))
         {
-            var end = runs.Count == 0 ? 0 : runs[^1].To;
-            if (to <= end && runs.Count > 0)
+            var end = runs.Count == 0 ? floor : runs[^1].To;
+            if (to <= end)
             {
-                // It is part of the merged run before it: the crash came between writing that and deleting this.
+                // It is part of the merged run before it, or too old: the crash came before it was deleted.
                 File.Delete(path);
                 continue;
             }
@@ -62,7 +69,9 @@ sealed class DedupIndex : IDisposable
             }
             runs.Add(DedupRun.Open(path));
         }
-        return new(options, persisted, [.. runs], mix);
+        var index = new DedupIndex(options, persisted, floor, [.. runs], mix, time);
+        index.Expire(UnixMicros.Now(time));
+        return index;
     }
 
     /// <summary>Adds a key that is not zero; false when it was there.</summary>
@@ -118,18 +127,21 @@ sealed class DedupIndex : IDisposable
         var (frozen, from) = (_table, _tableFrom);
         _state = new(frozen, _state.Runs);
         (_table, _tableFrom, _tableBytes) = (new(_options.DedupKeysInMemory, _mix), durableEnd, 0);
-        _flusher = new Thread(() => Flush(frozen, from, durableEnd)) { IsBackground = true, Name = "dedup" };
+        var now = UnixMicros.Now(_time);
+        _flusher = new Thread(() => Flush(frozen, from, durableEnd, now)) { IsBackground = true, Name = "dedup" };
         _flusher.Start();
     }
 
-    void Flush(DedupTable frozen, long from, long to)
+    void Flush(DedupTable frozen, long from, long to, long now)
     {
         try
         {
+            if (_state.Runs is [.., var last] && Period(last.NewestMicros) != Period(now) && Together(_state.Runs, int.MaxValue) is > 1 and var all) Merge(all);
 #pragma warning disable CA2000 // the index owns its runs
-            Publish(0, DedupRun.Write(_options, from, to, frozen.Count, [frozen.Sorted()]), null);
+            Publish(0, DedupRun.Write(_options, from, to, now, frozen.Count, [frozen.Sorted()]), null);
 #pragma warning restore CA2000
             while (Mergeable(_state.Runs) is > 0 and var count) Merge(count);
+            Expire(now);
             _persisted();
         }
 #pragma warning disable CA1031 // the thread's edge: the journal's writer throws it on
@@ -144,10 +156,37 @@ sealed class DedupIndex : IDisposable
     int Mergeable(DedupRun[] runs)
     {
         if (runs.Length < FanIn) return 0;
-        var size = Size(runs[^1]);
-        var count = 0;
-        while (count < runs.Length && Size(runs[^(count + 1)]) <= size) count++;
+        var count = Together(runs, Size(runs[^1]));
         return count >= FanIn ? count : 0;
+    }
+
+    /// <summary>How many of the newest runs are of one period and no larger than a size class, and not too large together.</summary>
+    int Together(DedupRun[] runs, int sizeMax)
+    {
+        var (count, keys) = (0, 0L);
+        while (count < runs.Length && runs[^(count + 1)] is var run && Size(run) <= sizeMax && Period(run.NewestMicros) == Period(runs[^1].NewestMicros))
+        {
+            keys += run.Count;
+            if (keys > _options.DedupKeysInRun) break;
+            count++;
+        }
+        return count;
+    }
+
+    long WindowMicros => (long)_options.DedupWindow.TotalMicroseconds;
+
+    long Period(long micros) => micros / Math.Max(1, WindowMicros / PeriodsInWindow);
+
+    /// <summary>Forgets the oldest runs when all of their keys are older than the window. The newest run stays: it tells where the index ends.</summary>
+    void Expire(long now)
+    {
+        var runs = _state.Runs;
+        var old = 0;
+        while (old < runs.Length - 1 && runs[old].NewestMicros < now - WindowMicros) old++;
+        if (old == 0) return;
+        DedupFloor.Replace(_options, runs[old].From);
+        _state = new(_state.Frozen, runs[old..]);
+        Delete(runs[..old]);
     }
 
     int Size(DedupRun run)
@@ -162,10 +201,15 @@ sealed class DedupIndex : IDisposable
         var runs = _state.Runs;
         var old = runs[^count..];
         var keys = 0;
-        foreach (var run in old) keys += run.Count;
+        foreach (var run in old) keys = checked(keys + run.Count);
 #pragma warning disable CA2000 // the index owns its runs
-        Publish(count, DedupRun.Write(_options, old[0].From, old[^1].To, keys, Merged(old)), _state.Frozen);
+        Publish(count, DedupRun.Write(_options, old[0].From, old[^1].To, old.Max(run => run.NewestMicros), keys, Merged(old)), _state.Frozen);
 #pragma warning restore CA2000
+        Delete(old);
+    }
+
+    void Delete(DedupRun[] old)
+    {
         _options.Step(DiskStep.DeleteRun, done: false);
         foreach (var run in old)
         {

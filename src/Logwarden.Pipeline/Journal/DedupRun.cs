@@ -9,7 +9,7 @@ namespace Logwarden.Journal;
 /// A sorted file of the dedup keys of a range of offsets, never changed once it has its name. A lookup of a key that is not there costs one
 /// cache line of the filter; one that is there a line of the directory and about one of the keys.
 /// <code>
-/// 8 magic ‖ u32 crc of all behind ‖ u32 directory bits ‖ i64 from ‖ i64 to ‖ i64 keys ‖ i64 filter blocks ‖ 16 zero
+/// 8 magic ‖ u32 crc of all behind ‖ u32 directory bits ‖ i64 from ‖ i64 to ‖ i64 keys ‖ i64 filter blocks ‖ i64 newest ‖ 8 zero
 /// keys u128[], ascending ‖ filter u64[8] per block ‖ directory u32[2^bits + 1]: where the keys with these top bits begin
 /// </code>
 /// </summary>
@@ -35,6 +35,7 @@ sealed class DedupRun : IDisposable
         _bits = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         From = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         To = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
+        NewestMicros = BinaryPrimitives.ReadInt64LittleEndian(header[48..]);
         _count = checked((int)BinaryPrimitives.ReadInt64LittleEndian(header[32..]));
         _blocks = checked((int)BinaryPrimitives.ReadInt64LittleEndian(header[40..]));
     }
@@ -47,9 +48,12 @@ sealed class DedupRun : IDisposable
     /// <summary>Offset after the last.</summary>
     public long To { get; }
 
+    /// <summary>No key of it was added later: unix microseconds.</summary>
+    public long NewestMicros { get; }
+
     public int Count => _count;
 
-    static ReadOnlySpan<byte> Magic => "LWDEDU\0\u0001"u8;
+    static ReadOnlySpan<byte> Magic => "LWDEDU\0\u0002"u8;
 
     public static string FileName(long from, long to) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{from:D20}-{to:D20}.keys");
@@ -60,14 +64,14 @@ sealed class DedupRun : IDisposable
         if (!IsIntact(path))
         {
             throw new JournalDamagedException(path, 0,
-                "the checksum of this dedup run does not fit. Restore the file from a copy. If there is none, move it and all other "
-                + ".keys files away: events older than the oldest journal file would then be stored again when they are sent again.");
+                "the checksum of this dedup run does not fit. Restore the file from a copy. If there is none, move it and all other .keys files away, and write the number that the oldest "
+                + "file in journal/ is named for into the file floor beside them: events before it would then be stored again when they are sent again.");
         }
         return new(path);
     }
 
     /// <summary>Writes a run of keys that come in ascending order, durably.</summary>
-    public static DedupRun Write(JournalOptions options, long from, long to, int count, IEnumerable<UInt128[]> chunks)
+    public static DedupRun Write(JournalOptions options, long from, long to, long newestMicros, int count, IEnumerable<UInt128[]> chunks)
     {
         var path = System.IO.Path.Combine(System.IO.Path.GetFullPath(options.DedupDirectory), FileName(from, to));
         options.Step(DiskStep.WriteRun, done: false);
@@ -83,6 +87,7 @@ sealed class DedupRun : IDisposable
             BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), to);
             BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), count);
             BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(40), filter.Length / BlockWords);
+            BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(48), newestMicros);
             var crc = new Crc32();
             crc.Append(header.AsSpan(12));
             var at = (long)HeaderBytes;

@@ -265,12 +265,13 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
             foreach (var file in _files) _bytes += new FileInfo(file.Path).Length;
         }
         Recovery = recovery?.Report ?? new(_files[0].Path, 0, 0, 0);
-        _keys = DedupIndex.Open(_options, () => Release(), RandomNumber());
+        _keys = DedupIndex.Open(_options, () => Release(), RandomNumber(), _time);
         if (_keys.PersistedEnd > _durableEnd || _keys.PersistedEnd < _files[0].First)
         {
             throw new JournalDamagedException(_options.DedupDirectory, 0,
                 $"the dedup runs end at offset {_keys.PersistedEnd}, the journal holds {_files[0].First} to {_durableEnd}: files are missing. "
-                + "Restore them from a copy.");
+                + $"Restore them from a copy. If there is none, move the .keys files away and write {_files[0].First} into {DedupFloor.PathOf(_options)}: "
+                + "events before it would then be stored again when they are sent again.");
         }
         Replay(_keys);
         Release();

@@ -24,6 +24,15 @@ public sealed record JournalOptions
     /// <summary>Dedup keys held in memory before they are written out as a sorted run. Default 262,144 (8 MiB, at most twice that); at least 16.</summary>
     public int DedupKeysInMemory { get; init; } = 1 << 18;
 
+    /// <summary>
+    /// How long an event is known, so that it is not stored again when it is sent again. Keys may be kept an eighth longer. Default 90 days, for which CloudTrail keeps its own history; 17.5 bytes
+    /// on disk for each event in that time.
+    /// </summary>
+    public TimeSpan DedupWindow { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>Keys that one run may hold; more stay in several. Default 67,108,864: 1.2 GB on disk, and 100 MB of memory while it is written.</summary>
+    public int DedupKeysInRun { get; init; } = 1 << 26;
+
     /// <summary>After what time a source that was refused because the journal is full may try again. Default 5 s.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -48,6 +57,7 @@ enum DiskStep
     ReplaceCursor,
     WriteRun,
     DeleteRun,
+    ReplaceFloor,
     DeleteFile,
 }
 

@@ -16,7 +16,7 @@ public class DedupIndexTests
         var known = new HashSet<UInt128>();
         var unpersisted = new List<UInt128>();
         var end = 0L;
-        var keys = DedupIndex.Open(options, () => { }, unchecked((ulong)seed));
+        var keys = DedupIndex.Open(options, () => { }, unchecked((ulong)seed), TimeProvider.System);
         for (var i = 0; i < 400; i++)
         {
             // few different values in the upper or the lower half: as unlike a good hash as can be
@@ -35,7 +35,7 @@ public class DedupIndexTests
             if (chance.Next(60) != 0) continue;
             keys.Committed(end, 100);
             keys.Dispose();
-            keys = DedupIndex.Open(options, () => { }, 7);
+            keys = DedupIndex.Open(options, () => { }, 7, TimeProvider.System);
             Assert.True(keys.PersistedEnd <= end);
             foreach (var replayed in unpersisted) keys.TryAdd(replayed);
             keys.Committed(end, 0);
@@ -52,7 +52,7 @@ public class DedupIndexTests
         var options = world.Options with { DedupKeysInMemory = 10_000 };
         Directory.CreateDirectory(options.DedupDirectory);
         long end = 0;
-        using (var keys = DedupIndex.Open(options, () => { }, 1))
+        using (var keys = DedupIndex.Open(options, () => { }, 1, TimeProvider.System))
         {
             for (; end < 200_000; end++)
             {
@@ -60,7 +60,7 @@ public class DedupIndexTests
                 if (end % 1000 == 999) keys.Committed(end + 1, 0);
             }
         }
-        using var again = DedupIndex.Open(options, () => { }, 2);
+        using var again = DedupIndex.Open(options, () => { }, 2, TimeProvider.System);
 
         Assert.InRange(again.PersistedEnd, 180_000, 200_000);
         for (var i = 0L; i < again.PersistedEnd; i++) Assert.True(again.Contains(Key(i)));
@@ -73,7 +73,7 @@ public class DedupIndexTests
         using var world = new JournalWorld();
         var options = world.Options with { DedupKeysInMemory = 16 };
         Directory.CreateDirectory(options.DedupDirectory);
-        using (var keys = DedupIndex.Open(options, () => { }, 1))
+        using (var keys = DedupIndex.Open(options, () => { }, 1, TimeProvider.System))
         {
             for (var i = 0; i < 40; i++)
             {
@@ -85,9 +85,9 @@ public class DedupIndexTests
         var bytes = File.ReadAllBytes(run);
         bytes[^5] ^= 1;
         File.WriteAllBytes(run, bytes);
-        Assert.Contains("Restore", Assert.Throws<JournalDamagedException>(() => DedupIndex.Open(options, () => { }, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("Restore", Assert.Throws<JournalDamagedException>(() => DedupIndex.Open(options, () => { }, 1, TimeProvider.System)).Message, StringComparison.Ordinal);
         File.Move(run, Path.Combine(options.DedupDirectory, DedupRun.FileName(1, 16)), overwrite: true);
-        Assert.Contains("missing", Assert.Throws<JournalDamagedException>(() => DedupIndex.Open(options, () => { }, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("missing", Assert.Throws<JournalDamagedException>(() => DedupIndex.Open(options, () => { }, 1, TimeProvider.System)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class JournalScanTests : IDisposable
     public JournalScanTests()
     {
         Directory.CreateDirectory(_world.Options.DedupDirectory);
-        _keys = DedupIndex.Open(_world.Options, () => { }, 1);
+        _keys = DedupIndex.Open(_world.Options, () => { }, 1, TimeProvider.System);
     }
 
     public void Dispose()
