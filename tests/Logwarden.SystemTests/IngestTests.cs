@@ -97,11 +97,40 @@ public class IngestTests
         var run = await Tool.RunAsync("ingest", "--data", data.In("data"), "--source", "shop", "--format", "app", "--json", whole);
 
         using var answer = JsonDocument.Parse(run.Output);
-        Assert.True(run.ExitCode == 0, run.Errors);
+        Assert.True(run.ExitCode == 1, run.Errors);
+        Assert.Contains("whole.log: the compressed data is damaged or cut off", run.Errors, StringComparison.Ordinal);
         Assert.InRange(answer.RootElement.GetProperty("stored").GetInt32(), 100, 499);
         Assert.InRange(answer.RootElement.GetProperty("quarantined").GetInt32(), 1, 2);
         Assert.Contains("corrupt-compression", await Tool.OkAsync("query", "", "--class", "quarantine", "--data", data.In("data"), "--format", "json"), StringComparison.Ordinal);
         await Tool.OkAsync("verify", data.In("data", "archive"));
+    }
+
+    [Fact]
+    public async Task A_file_that_can_not_be_read_ends_the_run_and_what_was_taken_before_is_sealed_and_counted()
+    {
+        using var data = new TempFolder();
+        var good = data.In("good.log");
+        await File.WriteAllBytesAsync(good, [.. Order("first"), (byte)'\n'], TestContext.Current.CancellationToken);
+
+        // Reading from address 0 of a process fails with EIO.
+        var run = await Tool.RunAsync("ingest", "--data", data.In("data"), "--source", "shop", "--format", "app", "--json", good, "/proc/self/mem");
+
+        using var answer = JsonDocument.Parse(run.Output);
+        Assert.Equal((74, 1, 1), (run.ExitCode, answer.RootElement.GetProperty("stored").GetInt32(), answer.RootElement.GetProperty("sealed_to").GetInt32()));
+        Assert.Contains("not everything was taken in", run.Errors, StringComparison.Ordinal);
+        await Tool.OkAsync("verify", data.In("data", "archive"));
+    }
+
+    [Fact]
+    public async Task A_folder_in_place_of_a_file_is_told_as_one()
+    {
+        using var data = new TempFolder();
+        foreach (var command in (string[][])[["ingest", "--data", data.Path, "--source", "shop", "--format", "app"], ["normalize", "--format", "app"], ["redact"]])
+        {
+            var run = await Tool.RunAsync([.. command, data.Path]);
+            Assert.Equal(64, run.ExitCode);
+            Assert.Contains($"{data.Path} is a folder: name the files in it", run.Errors, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -25,10 +25,7 @@ static class IngestCommand
         command.SetAction(async (parsed, cancel) =>
         {
             Cli.Format(parsed.GetRequiredValue(format));
-            foreach (var file in parsed.GetRequiredValue(files))
-            {
-                if (!string.Equals(file, "-", StringComparison.Ordinal) && !File.Exists(file)) throw new CommandException($"there is no file {file}; nothing was taken in");
-            }
+            foreach (var file in parsed.GetRequiredValue(files)) Input.Check(file);
             var options = Cli.Installation(parsed, data, archive, policy);
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
             var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields)));
@@ -48,8 +45,9 @@ static class IngestCommand
     static async Task<int> RunAsync(Installation installation, SourceEntry source, string[] files, bool json, CancellationToken cancel)
     {
         var route = Installation.Route(source);
-        var total = files.Where(file => !string.Equals(file, "-", StringComparison.Ordinal) && File.Exists(file)).Sum(file => new FileInfo(file).Length);
+        var total = files.Where(file => !Input.IsStandard(file)).Sum(file => new FileInfo(file).Length);
         IngestResult result;
+        int broken;
         var isStopped = false;
         Exception? failure = null;
         using (var progress = new ProgressLine("ingest", total, TimeProvider.System))
@@ -65,19 +63,19 @@ static class IngestCommand
                 isStopped = true;
                 progress.Tell("stopping: sealing what was taken in …");
             }
-            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or InvalidDataException)
+            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or InvalidDataException or CommandException)
             {
                 failure = failed;
-                progress.Tell($"error: {failed.Message} Sealing what was taken in before …");
+                progress.Tell($"error: {failed.Message.TrimEnd('.')}. Sealing what was taken in before …");
             }
-            result = run.Result;
+            (result, broken) = (run.Result, run.BrokenFiles);
         }
         await installation.SealAsync(CancellationToken.None);
         if (await installation.IndexAsync(CancellationToken.None) is { } unindexed)
             await Console.Error.WriteLineAsync($"warning: {unindexed}. Nothing is lost: queries of text read more until a later run makes it.");
         Print(installation, result, json);
         if (failure is not null) await Console.Error.WriteLineAsync("not everything was taken in: put right what the error says and run it again; what was taken is not taken twice.");
-        return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : Cli.Ok;
+        return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : broken > 0 ? Cli.Findings : Cli.Ok;
     }
 
     static void Print(Installation installation, IngestResult result, bool json)

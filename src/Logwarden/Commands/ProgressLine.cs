@@ -4,9 +4,9 @@ namespace Logwarden.Commands;
 
 /// <summary>
 /// A progress bar on stderr: redrawn in place on a terminal, a line every ten seconds elsewhere, nothing at all for work that ends
-/// sooner. Thread-safe.
+/// sooner. Thread-safe. <paramref name="output"/> takes the place of stderr.
 /// </summary>
-sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposable
+sealed class ProgressLine(string what, long total, TimeProvider time, TextWriter? output = null) : IDisposable
 {
     const int BarCells = 24;
     static readonly TimeSpan RedrawEvery = TimeSpan.FromMilliseconds(100);
@@ -14,9 +14,11 @@ sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposa
 
     readonly Lock _gate = new();
     readonly long _began = time.GetTimestamp();
-    readonly bool _terminal = !Console.IsErrorRedirected;
+    readonly bool _terminal = output is null && !Console.IsErrorRedirected;
     long _last = time.GetTimestamp();
     bool _drawn;
+
+    TextWriter Output => output ?? Console.Error;
 
     /// <summary>Shows how far it is.</summary>
     /// <param name="done">Of <c>total</c>, in its unit.</param>
@@ -28,8 +30,8 @@ sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposa
             if (time.GetElapsedTime(_last) < (_terminal ? RedrawEvery : LineEvery)) return;
             _last = time.GetTimestamp();
             var text = Text(done, note);
-            if (_terminal) Console.Error.Write($"\r{text}\u001b[K");
-            else Console.Error.WriteLine(text);
+            if (_terminal) Output.Write($"\r{text}\u001b[K");
+            else Output.WriteLine(text);
             _drawn = true;
         }
     }
@@ -39,8 +41,8 @@ sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposa
     {
         lock (_gate)
         {
-            if (_drawn && _terminal) Console.Error.Write("\r\u001b[K");
-            Console.Error.WriteLine(what);
+            if (_drawn && _terminal) Output.Write("\r\u001b[K");
+            Output.WriteLine(what);
             _drawn = false;
         }
     }
@@ -60,7 +62,7 @@ sealed class ProgressLine(string what, long total, TimeProvider time) : IDisposa
     {
         lock (_gate)
         {
-            if (_drawn && _terminal) Console.Error.Write("\r\u001b[K");
+            if (_drawn && _terminal) Output.Write("\r\u001b[K");
         }
     }
 }

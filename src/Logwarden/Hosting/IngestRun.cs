@@ -40,9 +40,13 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     long _bytes;
     long _done;
     int _waits;
+    int _broken;
 
     /// <summary>What it did so far.</summary>
     public IngestResult Result => new(Interlocked.Read(ref _records), Interlocked.Read(ref _stored), Interlocked.Read(ref _duplicates), Interlocked.Read(ref _quarantined), Interlocked.Read(ref _bytes));
+
+    /// <summary>Files whose compressed data is damaged or cut off: what could be read of them was taken in.</summary>
+    public int BrokenFiles => Volatile.Read(ref _broken);
 
     /// <summary>Runs to the end of the files. Stopped early, it ends with everything that it took in durable.</summary>
     /// <exception cref="IOException">The journal or a file failed.</exception>
@@ -63,9 +67,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             foreach (var file in files)
             {
-                using var input = Input.Open(file);
-                await ReadAsync(new RecordReader(input, route.Format.Framing, RecordLimits.Default), file, cancel);
-                if (!string.Equals(file, "-", StringComparison.Ordinal)) _done += new FileInfo(file).Length;
+                await ReadAsync(file, cancel);
             }
         }
         finally
@@ -74,9 +76,12 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         }
     }
 
-    async Task ReadAsync(RecordReader reader, string file, CancellationToken cancel)
+    async Task ReadAsync(string file, CancellationToken cancel)
     {
-        var began = 0L;
+        using var packed = Input.OpenPacked(file);
+        using var input = Decompression.Open(packed, DecompressionLimits.Default);
+        var reader = new RecordReader(input, route.Format.Framing, RecordLimits.Default);
+        var (before, began) = (_done, 0L);
         RecordOrigin? origin = null;
         while (true)
         {
@@ -87,10 +92,19 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             if (chunk.Count > 0) chunk.Origin = origin ??= Origin(file, chunk.First);
             Interlocked.Add(ref _bytes, reader.Offset - began);
             began = reader.Offset;
+            // Of the file as it lies there, compressed or not: that is what its size tells.
+            if (packed.CanSeek) Interlocked.Exchange(ref _done, before + packed.Position);
+            if (chunk.Broken is { } broken) Tell(file, broken);
             if (chunk.Count > 0) await _full.Writer.WriteAsync(chunk, cancel);
             else _empty.Writer.TryWrite(chunk);
             if (!more) return;
         }
+    }
+
+    void Tell(string file, NormalizeError broken)
+    {
+        Interlocked.Increment(ref _broken);
+        progress.Tell($"error: {file}: {broken.Reason}. What could be read of it is taken in, and the fault is in quarantine; the rest is missing: get the file again.");
     }
 
     RecordOrigin Origin(string file, ReadOnlySpan<byte> first) =>
@@ -159,7 +173,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         Interlocked.Add(ref _stored, receipt.Stored);
         Interlocked.Add(ref _duplicates, receipt.Duplicates);
         Interlocked.Add(ref _quarantined, receipt.Quarantined);
-        progress.Report(_done, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_stored + _duplicates:N0} events"));
+        progress.Report(Interlocked.Read(ref _done), string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_stored + _duplicates:N0} events"));
     }
 
     /// <summary>Records copied out of the reader, to be worked on by another thread. Cleared on return: they are not redacted yet.</summary>
@@ -172,6 +186,9 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
 
         public int Bytes { get; private set; }
 
+        /// <summary>Why the input ended before its end.</summary>
+        public NormalizeError? Broken { get; private set; }
+
         public RecordOrigin Origin { get; set; } = RecordOrigin.None;
 
         public ReadOnlySpan<byte> First => _buffer.AsSpan(0, _records[0].Length);
@@ -180,7 +197,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             _buffer.AsSpan(0, Bytes).Clear();
             _records.Clear();
-            Bytes = 0;
+            (Bytes, Broken) = (0, null);
         }
 
         public void Add(in FramedRecord record)
@@ -189,6 +206,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             record.Bytes.CopyTo(_buffer.AsSpan(Bytes));
             _records.Add((Bytes, record.Bytes.Length, record.IsCut, record.Position, record.Error));
             Bytes += record.Bytes.Length;
+            if (record.Error is { Code: "corrupt-compression" or "decompression-limit" }) Broken = record.Error;
         }
 
         public void AddTo(IntakeWorker worker, AppendBatch batch)

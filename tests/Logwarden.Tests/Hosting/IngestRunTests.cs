@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using Logwarden.Commands;
+using Logwarden.Hosting;
+using Logwarden.Tests.World;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Logwarden.Tests.Hosting;
+
+public sealed class IngestRunTests : IDisposable
+{
+    const int Lines = 20_000;
+
+    readonly ScratchFolder _scratch = new();
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Progress_goes_on_within_a_file_by_the_bytes_that_lie_there(bool isPacked)
+    {
+        var file = _scratch.File("app.log");
+        await using (var raw = File.Create(file))
+        {
+            await using Stream output = isPacked ? new GZipStream(raw, CompressionLevel.Fastest) : raw;
+            await output.WriteAsync(Events(), Cancel);
+        }
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, Cancel);
+        var route = Installation.Route(installation.Sources.Ensure("shop", "app").Source);
+        var told = new StringWriter(CultureInfo.InvariantCulture);
+        // Whenever it looks at the clock, it is time for another line.
+        var time = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.FromSeconds(11) };
+        using var progress = new ProgressLine("ingest", new FileInfo(file).Length, time, told);
+        var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
+
+        await run.RunAsync([file], Cancel);
+
+        Assert.Equal(Lines, run.Result.Stored);
+        var shares = told.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ').First(word => word.Length > 0 && char.IsAsciiDigit(word[0]))).ToArray();
+        Assert.Contains(shares, share => int.Parse(share, CultureInfo.InvariantCulture) is > 0 and < 100);
+        Assert.Equal("100", shares[^1]);
+    }
+
+    /// <summary>Events that hardly shrink, 10 MB of them: several times what is read before the first of them is stored.</summary>
+    static byte[] Events()
+    {
+        var chance = new Random(7);
+        var noise = new byte[240];
+        var text = new StringBuilder();
+        for (var i = 0; i < Lines; i++)
+        {
+            chance.NextBytes(noise);
+            text.Append(CultureInfo.InvariantCulture, $"{{\"id\":\"e{i}\",\"user\":\"ada\",\"action\":\"read\",\"noise\":\"{Convert.ToHexStringLower(noise)}\"}}\n");
+        }
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+}
