@@ -227,6 +227,10 @@ readonly ref struct JsonView(JsonIndex index, ReadOnlySpan<byte> record)
     /// <summary>Name of a value, escapes included; empty for an element of an array.</summary>
     public ReadOnlySpan<byte> Name(int row) => index[row].NameLength < 0 ? default : _record.Slice(index[row].NameStart, index[row].NameLength);
 
+    /// <summary>The error for a value of the wrong type.</summary>
+    public NormalizeError Wrong(int row, string expected) =>
+        new("wrong-type", System.Text.Encoding.UTF8.GetString(Name(row)), Position(row), expected);
+
     /// <summary>Kind of a value; absent for row −1.</summary>
     public JsonKind Kind(int row) => row < 0 ? JsonKind.Absent : index[row].Kind;
 

@@ -86,6 +86,22 @@ public sealed class NormalizedEvent
     /// <summary>Room for the ranges of the literals in such a text.</summary>
     internal List<Range> Found { get; } = [];
 
+    /// <summary>Begins with a record of JSON: makes this ready for it and finds its values.</summary>
+    /// <returns>Why it is no record, or null.</returns>
+    internal NormalizeError? Read(ReadOnlySpan<byte> record, out JsonView view)
+    {
+        Clear();
+        view = new JsonView(Index, record);
+        return Index.Read(record);
+    }
+
+    /// <summary>Sets when it happened; when that can't be told, the time of acceptance stands in.</summary>
+    internal void SetTime(bool isKnown, long micros, long acceptedMicros)
+    {
+        TimeMicros = isKnown ? micros : acceptedMicros;
+        if (!isKnown) Missing |= MissingFields.Time;
+    }
+
     /// <summary>Makes it ready for the next record.</summary>
     public void Clear()
     {

@@ -19,16 +19,10 @@ public sealed class AppFormat : IFormat
     public Framing Framing { get; } = new(FramingKind.Json);
 
     /// <inheritdoc/>
-    public MissingFields NeverCarries => MissingFields.None;
-
-    /// <inheritdoc/>
     public NormalizeError? Normalize(ReadOnlySpan<byte> record, in FormatContext context, NormalizedEvent output)
     {
-        output.Clear();
-        if (output.Index.Read(record) is { } refused) return refused;
-        var view = new JsonView(output.Index, record);
+        if (output.Read(record, out var view) is { } refused) return refused;
         Span<int> rows = stackalloc int[(int)CommonField.Count];
-        rows.Fill(-1);
         CommonNames.Find(view, rows);
         if (!HasAny(rows))
         {

@@ -59,20 +59,14 @@ public sealed class CloudTrailFormat : IFormat
     public Framing Framing { get; } = new(FramingKind.Json, "Records");
 
     /// <inheritdoc/>
-    public MissingFields NeverCarries => MissingFields.None;
-
-    /// <inheritdoc/>
     public NormalizeError? Normalize(ReadOnlySpan<byte> record, in FormatContext context, NormalizedEvent output)
     {
-        output.Clear();
-        if (output.Index.Read(record) is { } refused) return refused;
-        var view = new JsonView(output.Index, record);
+        if (output.Read(record, out var view) is { } refused) return refused;
         Span<int> rows = stackalloc int[(int)Field.Count];
         Names.Find(view, rows);
         if (Check(view, rows) is { } wrong) return wrong;
         var facts = new Facts(view, rows);
-        if (TimeText.TryRead(view.Text(rows[(int)Field.EventTime]), out var micros)) output.TimeMicros = micros;
-        else (output.TimeMicros, output.Missing) = (context.AcceptedMicros, MissingFields.Time);
+        output.SetTime(TimeText.TryRead(view.Text(rows[(int)Field.EventTime]), out var micros), micros, context.AcceptedMicros);
         Classify(facts, output);
         Write(facts, output);
         return null;
@@ -86,7 +80,7 @@ public sealed class CloudTrailFormat : IFormat
             return new("not-cloudtrail", name < 0 ? "eventName" : "eventSource", 0,
                 "not a CloudTrail record: expected eventName and eventSource");
         }
-        if (view.Text(name).IsEmpty) return new("wrong-type", "eventName", view.Position(name), "expected text that is not empty");
+        if (view.Text(name).IsEmpty) return view.Wrong(name, "expected text that is not empty");
         for (var field = 0; field < (int)Field.Mapped; field++)
         {
             if (rows[field] < 0) continue;
@@ -98,11 +92,7 @@ public sealed class CloudTrailFormat : IFormat
                 Field.ErrorCode or Field.ErrorMessage or Field.RecipientAccountId => kind is JsonKind.String or JsonKind.Number,
                 _ => kind == JsonKind.String,
             };
-            if (!isRight)
-            {
-                return new("wrong-type", System.Text.Encoding.UTF8.GetString(view.Name(rows[field])), view.Position(rows[field]),
-                    (Field)field == Field.UserIdentity ? "expected an object" : "expected text");
-            }
+            if (!isRight) return view.Wrong(rows[field], (Field)field == Field.UserIdentity ? "expected an object" : "expected text");
         }
         return null;
     }

@@ -28,8 +28,7 @@ static class CommonEvent
     /// <param name="output">Filled.</param>
     public static void Write(scoped in JsonView view, scoped ReadOnlySpan<int> rows, ReadOnlySpan<byte> product, in FormatContext context, NormalizedEvent output)
     {
-        if (TryTime(view, rows[(int)CommonField.Time], out var micros)) output.TimeMicros = micros;
-        else (output.TimeMicros, output.Missing) = (context.AcceptedMicros, MissingFields.Time);
+        output.SetTime(TryTime(view, rows[(int)CommonField.Time], out var micros), micros, context.AcceptedMicros);
         Classify(view, rows, output);
         var o = output.Out;
         Ocsf.Begin(o, output);

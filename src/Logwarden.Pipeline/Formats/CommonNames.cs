@@ -79,6 +79,7 @@ static class CommonNames
     /// <param name="rows">By field; −1 where nothing is known yet.</param>
     public static void Find(scoped in JsonView view, Span<int> rows)
     {
+        rows.Fill(-1);
         Span<int> ranks = stackalloc int[(int)CommonField.Count];
         ranks.Fill(int.MaxValue);
         Take(view, 0, Top, rows, ranks, 0);

@@ -18,9 +18,6 @@ public interface IFormat
     /// <summary>How its input is cut into records.</summary>
     Framing Framing { get; }
 
-    /// <summary>LOG-5 fields that no record of this format can carry, by its nature.</summary>
-    MissingFields NeverCarries { get; }
-
     /// <summary>Turns one record into an event. Never throws, whatever the bytes.</summary>
     /// <param name="record">One record, as <see cref="RecordReader"/> cuts it.</param>
     /// <param name="context">What is known beside the record.</param>

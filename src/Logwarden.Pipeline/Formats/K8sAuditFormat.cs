@@ -61,19 +61,13 @@ public sealed class K8sAuditFormat : IFormat
     public Framing Framing { get; } = new(FramingKind.Json, "items");
 
     /// <inheritdoc/>
-    public MissingFields NeverCarries => MissingFields.None;
-
-    /// <inheritdoc/>
     public NormalizeError? Normalize(ReadOnlySpan<byte> record, in FormatContext context, NormalizedEvent output)
     {
-        output.Clear();
-        if (output.Index.Read(record) is { } refused) return refused;
-        var view = new JsonView(output.Index, record);
+        if (output.Read(record, out var view) is { } refused) return refused;
         Span<int> rows = stackalloc int[(int)Field.Count];
         Names.Find(view, rows);
         if (Check(view, rows) is { } wrong) return wrong;
-        if (!TryTime(view, rows, out var micros)) (micros, output.Missing) = (context.AcceptedMicros, MissingFields.Time);
-        output.TimeMicros = micros;
+        output.SetTime(TryTime(view, rows, out var micros), micros, context.AcceptedMicros);
         var facts = new Facts(view, rows);
         Classify(facts, output);
         Write(facts, output);
@@ -97,7 +91,7 @@ public sealed class K8sAuditFormat : IFormat
             var verb = rows[(int)Field.Verb];
             return verb < 0
                 ? new("not-k8s-audit", "verb", 0, "not an audit event: expected a verb")
-                : new("wrong-type", "verb", view.Position(verb), "expected text that is not empty");
+                : view.Wrong(verb, "expected text that is not empty");
         }
         if (kind < 0 && rows[(int)Field.AuditId] < 0 && rows[(int)Field.RequestUri] < 0 && rows[(int)Field.ObjectRef] < 0)
             return new("not-k8s-audit", "auditID", 0, "not an audit event: expected kind Event, auditID, objectRef or requestURI");
@@ -105,20 +99,17 @@ public sealed class K8sAuditFormat : IFormat
         foreach (var field in objects)
         {
             var row = rows[(int)field];
-            if (row >= 0 && view.Kind(row) != JsonKind.Object) return Wrong(view, row, "expected an object");
+            if (row >= 0 && view.Kind(row) != JsonKind.Object) return view.Wrong(row, "expected an object");
         }
         ReadOnlySpan<Field> texts = [Field.AuditId, Field.Stage, Field.RequestUri, Field.UserAgent, Field.RequestReceived];
         foreach (var field in texts)
         {
             var row = rows[(int)field];
-            if (row >= 0 && view.Kind(row) != JsonKind.String) return Wrong(view, row, "expected text");
+            if (row >= 0 && view.Kind(row) != JsonKind.String) return view.Wrong(row, "expected text");
         }
         var ips = rows[(int)Field.SourceIps];
-        return ips >= 0 && view.Kind(ips) != JsonKind.Array ? Wrong(view, ips, "expected an array of addresses") : null;
+        return ips >= 0 && view.Kind(ips) != JsonKind.Array ? view.Wrong(ips, "expected an array of addresses") : null;
     }
-
-    static NormalizeError Wrong(scoped in JsonView view, int row, string reason) =>
-        new("wrong-type", System.Text.Encoding.UTF8.GetString(view.Name(row)), view.Position(row), reason);
 
     /// <summary>What is asked of a record more than once.</summary>
     readonly ref struct Facts

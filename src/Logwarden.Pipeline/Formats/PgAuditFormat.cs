@@ -28,9 +28,6 @@ public sealed class PgAuditFormat : IFormat
     public Framing Framing { get; } = new(FramingKind.PostgresLog);
 
     /// <inheritdoc/>
-    public MissingFields NeverCarries => MissingFields.None;
-
-    /// <inheritdoc/>
     public NormalizeError? Normalize(ReadOnlySpan<byte> record, in FormatContext context, NormalizedEvent output)
     {
         output.Clear();
@@ -49,8 +46,7 @@ public sealed class PgAuditFormat : IFormat
         audit.Clear();
         if (message.StartsWith("AUDIT: "u8) && ReadAudit(message["AUDIT: "u8.Length..], output.Spare, audit) is { } bad) return bad;
         var facts = new Facts(new PgRecord(text.WrittenSpan, columns), output.Spare.WrittenSpan, audit);
-        if (TimeText.TryRead(facts.Record[PgColumn.Time], out var micros)) output.TimeMicros = micros;
-        else (output.TimeMicros, output.Missing) = (context.AcceptedMicros, MissingFields.Time);
+        output.SetTime(TimeText.TryRead(facts.Record[PgColumn.Time], out var micros), micros, context.AcceptedMicros);
         Classify(facts, output);
         Write(facts, output);
         return null;

@@ -66,7 +66,7 @@ readonly ref struct PgRecord(ReadOnlySpan<byte> text, ReadOnlySpan<Range> column
             var column = JsonNames.Find(view.Name(row));
             if (column < 0 || view.Kind(row) == JsonKind.Null) continue;
             if (view.Kind(row) is JsonKind.Object or JsonKind.Array)
-                return new("wrong-type", System.Text.Encoding.UTF8.GetString(view.Name(row)), view.Position(row), "expected text or a number");
+                return view.Wrong(row, "expected text or a number");
             columns[column] = Append(text, view.Scalar(row), hasEscapes: view.Kind(row) == JsonKind.String);
         }
         return columns[(int)PgColumn.Message].Equals(default) && columns[(int)PgColumn.Severity].Equals(default)
