@@ -5,7 +5,8 @@ namespace Logwarden.Formats;
 
 /// <summary>
 /// gzip that notices when its data is cut off. The framework's own stream takes the end of its input for the end of the data, wherever it comes. Here
-/// one more member is put behind the input, with a text that nobody can guess: only when the data was whole is that text the end of what comes out.
+/// one more member is put behind the input, with a text that nobody can guess: only when the data was whole is that text the end of what comes out. Whatever can be unpacked is given
+/// before the error. Padding or anything else behind the last member is an error too, after all of the content.
 /// </summary>
 sealed class WholeGzipStream(Stream packed) : Stream
 {
@@ -17,6 +18,7 @@ sealed class WholeGzipStream(Stream packed) : Stream
     GZipStream? _unpacked;
     int _start;
     int _end;
+    bool _isBroken;
 
     public override bool CanRead => true;
     public override bool CanSeek => false;
@@ -28,20 +30,35 @@ sealed class WholeGzipStream(Stream packed) : Stream
     {
         _unpacked ??= new(new Sealed(packed, Member(_seal)), CompressionMode.Decompress);
         // The last bytes are kept back: they may be the seal.
-        while (_end - _start <= SealBytes)
+        while (!_isBroken && _end - _start <= SealBytes)
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             (_start, _end) = (0, _end - _start);
-            var read = _unpacked.Read(_buffer, _end, _buffer.Length - _end);
+            var read = Unpack(_buffer.AsSpan(_end));
             _end += read;
             if (read > 0) continue;
-            if (!_buffer.AsSpan(_start, _end - _start).SequenceEqual(_seal)) throw new InvalidDataException("The gzip data is cut off, or something else follows it.");
-            return 0;
+            if (_buffer.AsSpan(_start, _end - _start).SequenceEqual(_seal)) return 0;
+            _isBroken = true;
         }
-        var count = Math.Min(buffer.Length, _end - _start - SealBytes);
+        if (_isBroken && _end == _start) throw new InvalidDataException("The gzip data is damaged or cut off, or something else follows it.");
+        var count = Math.Min(buffer.Length, _end - _start - (_isBroken ? 0 : SealBytes));
         _buffer.AsSpan(_start, count).CopyTo(buffer);
         _start += count;
         return count;
+    }
+
+    int Unpack(Span<byte> buffer)
+    {
+        try
+        {
+            return _unpacked!.Read(buffer);
+        }
+        catch (InvalidDataException)
+        {
+            // What came before must not be lost with it.
+            _isBroken = true;
+            return 0;
+        }
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));

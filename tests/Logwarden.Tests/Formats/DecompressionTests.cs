@@ -73,7 +73,32 @@ public class DecompressionTests
         Assert.InRange(good, 5, 6);
     }
 
-    static byte[] Pack(string kind)
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void All_that_was_flushed_before_the_cut_is_read(string kind)
+    {
+        var ends = new List<int>();
+        var packed = Pack(kind, ends);
+        for (var parts = 1; parts < Parts.Length; parts++)
+        {
+            var read = new List<byte>();
+            // The first of two members is whole by itself.
+            if (Record.Exception(() => Unpack(packed[..ends[parts - 1]], 16, read)) is { } damage) Assert.True(Decompression.IsDamage(damage));
+            Assert.Equal(Parts.Take(parts).SelectMany(part => part), read);
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0x5A)]
+    public void What_follows_gzip_is_an_error_after_all_of_the_content(byte padding)
+    {
+        var read = new List<byte>();
+        Assert.Throws<InvalidDataException>(() => Unpack([.. Pack("gzip"), .. Enumerable.Repeat(padding, 512)], 100, read));
+        Assert.Equal(Content, read);
+    }
+
+    static byte[] Pack(string kind, List<int>? ends = null)
     {
         var packed = new MemoryStream();
         var isTwo = kind.Contains("two", StringComparison.Ordinal);
@@ -87,6 +112,7 @@ public class DecompressionTests
             {
                 packer.Write(part);
                 packer.Flush(); // what a sender of a live log does: a cut right behind a flush looks like an end
+                ends?.Add((int)packed.Length);
             }
         }
         return packed.ToArray();
