@@ -141,7 +141,12 @@ create() { # a cluster with one user; leaves monitor and OSD running
   ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_id" --monmap "$dir/monmap" >"$dir/osd-create.out" 2>&1 & osd_mkfs=$!
   ceph-mon -c "$conf" -i a --mkfs --monmap "$dir/monmap" --keyring "$dir/keyring" >>"$dir/create.out" 2>&1 || die "see $dir/create.out"
   spawn mon ceph-mon -c "$conf" -i a -f
-  ceph -c "$conf" --connect-timeout 60 osd new "$osd_id" 0 >/dev/null 2>>"$dir/create.out" || die "the monitor does not answer: $dir/mon.out"
+  # A monitor that has just begun refuses now and then; the same command again does no harm.
+  local tries=0
+  until ceph -c "$conf" --connect-timeout 60 osd new "$osd_id" 0 >/dev/null 2>>"$dir/create.out"; do
+    ((++tries < 20)) && alive mon || die "the monitor does not answer: $dir/mon.out, $dir/create.out"
+    sleep 1
+  done
   wait "$osd_mkfs" || die "see $dir/osd-create.out"
   spawn osd ceph-osd -c "$conf" -i 0 -f
   access=$(od -An -tx1 -N10 /dev/urandom | tr -d ' \n'); secret=$(od -An -tx1 -N20 /dev/urandom | tr -d ' \n')

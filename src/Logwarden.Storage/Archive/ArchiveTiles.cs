@@ -20,7 +20,8 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
     /// <summary>A tile's bytes; null when it is not there.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> Get(TileId tile, CancellationToken cancel)
     {
-        var bytes = await store.ReadBytes(ArchiveLayout.TileOf(@class, tile), versionId: null, cancel);
+        var key = ArchiveLayout.TileOf(@class, tile);
+        var bytes = tile.IsFull ? await store.ReadLocked(key, cancel) : await store.ReadBytes(key, versionId: null, cancel);
         return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
     }
 
@@ -62,13 +63,13 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
 /// <summary>Segment files, wherever they are.</summary>
 static class SegmentFiles
 {
-    /// <summary>Opens a segment, from a local file if there is one, else from the archive; null when it is nowhere.</summary>
+    /// <summary>Opens a segment, from a local file if there is one, else from the archive; null when it is nowhere as it was sealed.</summary>
     public static async ValueTask<SegmentReader?> Open(
         IBlobStore store, SealedSegment segment, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel)
     {
         if (localFiles.TryGetValue(segment.Path, out var path)) return SegmentReader.Open(path);
         var scratch = Scratch();
-        if (await store.Read(segment.Path, versionId: null, scratch, cancel)) return SegmentReader.Open(scratch);
+        if (await store.ReadHashed(segment.Path, segment.Sha256, scratch, cancel)) return SegmentReader.Open(scratch);
         await scratch.DisposeAsync();
         return null;
     }

@@ -41,10 +41,11 @@ sealed class SealHistory(IBlobStore store, IReadOnlyList<VerifierKey> keys, Seal
         var number = seal.Record.Header.Number;
         if (number == 0) return null;
         var key = ArchiveLayout.Seal(number - 1);
-        var note = await store.ReadBytes(key, versionId: null, cancel) ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is missing");
+        bool IsBefore(byte[] note) => string.Equals(Convert.ToHexStringLower(SHA256.HashData(note)), seal.Record.Header.Previous, StringComparison.Ordinal);
+
+        var note = await store.ReadRight(key, IsBefore, cancel)
+            ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(number)} continues it");
         var before = Seal.TryOpen(note, keys, out var reason) ?? throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
-        if (!string.Equals(before.Sha256, seal.Record.Header.Previous, StringComparison.Ordinal))
-            throw new ArchiveRolledBackException($"{store.Location}: {key} is not the seal that {ArchiveLayout.Seal(number)} continues");
         return before;
     }
 }

@@ -147,8 +147,7 @@ public sealed partial class Sealer : IDisposable
         {
             var note = await File.ReadAllBytesAsync(_options.SealedPath, cancel);
             seal = Seal.TryOpen(note, [_key.Verifier], out var reason) ?? throw new InvalidDataException($"{_options.SealedPath}: {reason}");
-            var theirs = await _store.ReadBytes(ArchiveLayout.Seal(seal.Record.Header.Number), versionId: null, cancel);
-            if (theirs is null || !theirs.AsSpan().SequenceEqual(note))
+            if (await _store.ReadRight(ArchiveLayout.Seal(seal.Record.Header.Number), theirs => theirs.AsSpan().SequenceEqual(note), cancel) is null)
             {
                 throw new ArchiveRolledBackException(
                     $"{_store.Location}: {ArchiveLayout.Seal(seal.Record.Header.Number)} is not there as this installation wrote it. Run `logwarden verify`; seal nothing until it is clear why.");
@@ -157,14 +156,18 @@ public sealed partial class Sealer : IDisposable
         for (var number = (seal?.Record.Header.Number ?? -1) + 1; number != planned; number++)
         {
             var key = ArchiveLayout.Seal(number);
-            if (await _store.ReadBytes(key, versionId: null, cancel) is not { } next) break;
-            var newer = Seal.TryOpen(next, [_key.Verifier], out var reason) ?? throw new ArchiveRolledBackException($"{_store.Location}: {key}: {reason}");
-            if (!string.Equals(newer.Record.Header.Previous, seal?.Sha256 ?? "", StringComparison.Ordinal))
-                throw new ArchiveRolledBackException($"{_store.Location}: {key} does not continue the seal before it");
+            var before = seal?.Sha256 ?? "";
+            var right = await _store.ReadRight(key, note => Continues(note, number, before), cancel);
+            if (right is null && await _store.ReadBytes(key, versionId: null, cancel) is null) break;
+            var newer = right is null ? null : Seal.TryOpen(right, [_key.Verifier], out _);
+            if (newer is null) throw new ArchiveRolledBackException($"{_store.Location}: {key} is not signed by this installation, or does not continue the seal before it");
             seal = newer;
         }
         return seal;
     }
+
+    bool Continues(byte[] note, long number, string before) =>
+        Seal.TryOpen(note, [_key.Verifier], out _) is { Record.Header: var header } && header.Number == number && string.Equals(header.Previous, before, StringComparison.Ordinal);
 
     async ValueTask LoadTrees(CancellationToken cancel)
     {

@@ -88,7 +88,11 @@ public sealed partial class Sealer
         foreach (var tree in _last?.Record.Trees ?? [])
         {
             var key = ArchiveLayout.Checkpoint(tree.Class, tree.Size);
-            var checkpoint = await _store.ReadBytes(key, versionId: null, cancel) ?? throw new ArchiveRolledBackException($"{_store.Location}: {key} is missing");
+            bool IsRight(byte[] note) => Checkpoint.TryOpen(note, [_key.Verifier], ArchiveLayout.Origin(_options.Origin, tree.Class), out var opened, out _)
+                && opened.Size == tree.Size && opened.Root == RootOf(tree);
+
+            var checkpoint = await _store.ReadRight(key, IsRight, cancel)
+                ?? throw new ArchiveRolledBackException($"{_store.Location}: {key} is not there as this installation signed it");
             var isWhole = await IsStored(ArchiveLayout.LiveCheckpoint(tree.Class), checkpoint, cancel);
             foreach (var tile in TreeOf(tree.Class).Partial())
                 isWhole = isWhole && await IsStored(ArchiveLayout.TileOf(tree.Class, tile.Id), tile.Bytes, cancel);

@@ -61,9 +61,13 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
     {
         var newest = history.Newest!.Record;
         var key = ArchiveLayout.Checkpoint(segment.Class, newest.Tree(segment.Class).Size);
-        var note = await store.ReadBytes(key, null, cancel) ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is missing");
-        if (!Checkpoint.TryOpen(note, keys, ArchiveLayout.Origin(newest.Header.Origin, segment.Class), out var checkpoint, out var reason))
-            throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
+        var sealedRoot = newest.Tree(segment.Class).Root;
+        var origin = ArchiveLayout.Origin(newest.Header.Origin, segment.Class);
+        bool IsRight(byte[] note) => Checkpoint.TryOpen(note, keys, origin, out var opened, out _) && string.Equals(opened.Root.ToString(), sealedRoot, StringComparison.Ordinal);
+
+        var note = await store.ReadRight(key, IsRight, cancel);
+        if (note is null || !Checkpoint.TryOpen(note, keys, origin, out var checkpoint, out _))
+            throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(newest.Header.Number)} says");
         var local = new Dictionary<string, string>(StringComparer.Ordinal);
         var tree = new TileTree(checkpoint.Size, new ArchiveTiles(store, segment.Class).Source(history, local));
         var hashes = await tree.InclusionProof(leaf, cancel);
@@ -87,7 +91,10 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
         await foreach (var version in store.List(ArchiveLayout.Seals, cancel)) number = ArchiveLayout.SealNumber(version.Key) ?? number;
         if (number is null) return null;
         var key = ArchiveLayout.Seal(number.Value);
-        var note = await store.ReadBytes(key, null, cancel) ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is missing");
-        return Seal.TryOpen(note, keys, out var reason) ?? throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
+        bool IsRight(byte[] note) => Seal.TryOpen(note, keys, out _) is { } seal && seal.Record.Header.Number == number;
+
+        var note = await store.ReadRight(key, IsRight, cancel)
+            ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there with a signature of the given key");
+        return Seal.TryOpen(note, keys, out _);
     }
 }

@@ -187,6 +187,7 @@ public sealed class S3BlobStoreTests(CephGateway gateway) : BlobStoreContract
     public async Task A_bucket_or_a_server_that_is_not_there_is_a_finding()
     {
         await gateway.StartAsync();
+        await gateway.StartAsync();
         using var missing = ArchiveTarget.Open(gateway.Target("no-such-bucket", ""), TimeProvider.System);
         Assert.Contains("NoSuchBucket", Assert.Single(await missing.Check(Cancel)).What, StringComparison.Ordinal);
         await Assert.ThrowsAsync<BlobStoreException>(async () => await missing.PutBytes("a", One, Lock(), Cancel));
@@ -230,6 +231,7 @@ public sealed class S3BlobStoreTests(CephGateway gateway) : BlobStoreContract
     [Fact]
     public async Task A_server_that_never_answers_or_is_not_there_is_one_kind_of_error_that_says_what_to_do()
     {
+        await gateway.StartAsync(); // for credentials
         using var silent = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
@@ -263,6 +265,7 @@ public sealed class S3BlobStoreTests(CephGateway gateway) : BlobStoreContract
     [Fact]
     public async Task A_missing_bucket_and_wrong_credentials_say_what_to_check()
     {
+        await gateway.StartAsync();
         using var missing = ArchiveTarget.Open(gateway.Target("no-such-bucket", ""), TimeProvider.System);
         var told = await Assert.ThrowsAsync<BlobStoreException>(async () => await missing.ReadBytes("a", null, Cancel));
         Assert.Contains("Check the bucket's name", told.Message, StringComparison.Ordinal);

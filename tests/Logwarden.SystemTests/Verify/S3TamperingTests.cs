@@ -4,6 +4,7 @@ using Logwarden.Archive;
 using Logwarden.Proof.Notes;
 using Logwarden.SystemTests.World;
 using Logwarden.Tests.Archive;
+using Logwarden.Tests.Segments;
 using Logwarden.Tests.Verify;
 using Logwarden.Verify;
 
@@ -74,9 +75,29 @@ public sealed class S3TamperingTests(CephGateway gateway)
             [ArchiveLayout.Seal(0), ArchiveLayout.Seal(1)],
             report.Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public async Task Whatever_is_laid_over_locked_objects_proofs_and_seals_go_on_with_what_lies_beneath()
+    {
+        await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Compliance);
+        var locked = new List<string>();
+        await foreach (var version in archive.Store.List("", Cancel))
+            if (!version.Key.StartsWith(ArchiveLayout.Live, StringComparison.Ordinal)) locked.Add(version.Key);
+        foreach (var key in locked) await gateway.Client.PutObjectAsync(new PutObjectRequest { BucketName = archive.Bucket, Key = key, ContentBody = "forged\n" }, Cancel);
+        await gateway.Client.DeleteObjectAsync(archive.Bucket, ArchiveLayout.Seal(2), Cancel);
+
+        foreach (var offset in (long[])[0, 1500, 2999]) Assert.True((await archive.ProveAsync(StoredEvents.Id(offset))).IsValid);
+        await archive.SealOnAsync(3500, LockMode.Compliance, forgetState: false);
+        await archive.SealOnAsync(4000, LockMode.Compliance, forgetState: true);
+        Assert.True((await archive.ProveAsync(StoredEvents.Id(3999))).IsValid);
+
+        var report = await archive.VerifyAsync();
+        Assert.Equal((5L, 4000L), (report.Seals, report.Events));
+        Assert.Equal(locked.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), report.Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
 }
 
-/// <summary>Three seals in a bucket of their own.</summary>
+/// <summary>Three seals in a bucket of their own, and more when asked.</summary>
 sealed class SealedArchive : IAsyncDisposable
 {
     readonly SigningKey _key = SigningKey.Generate(ArchiveWorld.Origin);
@@ -114,19 +135,39 @@ sealed class SealedArchive : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    async Task SealAsync(LockMode mode)
+    /// <summary>Opens the sealer again, as a restart does, and seals up to an offset.</summary>
+    public async Task SealOnAsync(long end, LockMode mode, bool forgetState)
     {
-        var cancel = TestContext.Current.CancellationToken;
+        if (forgetState) Directory.Delete(Scratch.In("data"), recursive: true);
+        using var sealer = await Sealer.Open(Options(mode), Store, _key, TimeProvider.System, TestContext.Current.CancellationToken);
+        await sealer.SealEvents(ArchiveWorld.Journal(sealer.SealedTo), end, ArchiveWorld.Ledger(end), TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Proves an event from the archive alone.</summary>
+    public async Task<ProofVerdict> ProveAsync(string eventId)
+    {
+        var proof = await new EventProofs(Store, [_key.Verifier], hotDirectory: null).Build(eventId, TestContext.Current.CancellationToken);
+        Assert.NotNull(proof);
+        return EventProofs.Check(proof.File.ToBytes(), [_key.Verifier]);
+    }
+
+    SealerOptions Options(LockMode mode)
+    {
         var until = TimeProvider.System.GetUtcNow().AddDays(90);
-        var options = new SealerOptions
+        return new()
         {
             DataDirectory = Scratch.In("data"),
             Origin = ArchiveWorld.Origin,
             Retention = (_, _) => new(mode, until, legalHold: false),
             CompressionLevel = 1,
         };
+    }
+
+    async Task SealAsync(LockMode mode)
+    {
+        var cancel = TestContext.Current.CancellationToken;
         var seals = new List<SealRecord>();
-        using var sealer = await Sealer.Open(options, Store, _key, TimeProvider.System, cancel);
+        using var sealer = await Sealer.Open(Options(mode), Store, _key, TimeProvider.System, cancel);
         foreach (var end in (long[])[1200, 2000, 3000])
         {
             var seal = await sealer.SealEvents(ArchiveWorld.Journal(sealer.SealedTo), end, ArchiveWorld.Ledger(end), cancel);
