@@ -1,12 +1,12 @@
 using System.Collections;
 using System.Text;
 using Logwarden.Archive;
-using Logwarden.Events;
 
 namespace Logwarden.Verify;
 
 /// <summary>
-/// Completeness: within each seal every journal offset of its range exactly once, and the rows of each source as many as its ledger says.
+/// Completeness: within each seal every journal offset of its range exactly once, and the rows of each source, and of each reason to quarantine, as many as its
+/// ledger says.
 /// Holds a bit per offset of one seal.
 /// </summary>
 sealed class OffsetLedger(VerifyState state)
@@ -26,9 +26,15 @@ sealed class OffsetLedger(VerifyState state)
         _seen = new(checked((int)(seal.To - seal.From)));
     }
 
-    public void Seen(SealedSegment segment, long offset, ReadOnlySpan<byte> source, long row)
+    /// <summary>Takes a row in.</summary>
+    /// <param name="segment">Its segment.</param>
+    /// <param name="offset">Its journal offset.</param>
+    /// <param name="source">Its source.</param>
+    /// <param name="reason">Why it was quarantined; null when it was not.</param>
+    /// <param name="row">Its row.</param>
+    public void Seen(SealedSegment segment, long offset, ReadOnlySpan<byte> source, string? reason, long row)
     {
-        Count(segment, source);
+        Count(source, reason);
         if (offset < _seal!.From || offset >= _seal.To)
         {
             state.Add(FindingCode.OffsetDuplicate, segment.Path, $"Row {row} has offset {offset}; its seal is of {_seal.From} to {_seal.To}.", Advice.Investigate, segment.FirstLeaf + row, offset);
@@ -84,24 +90,29 @@ sealed class OffsetLedger(VerifyState state)
             if (source.In != source.Stored + source.Duplicates + quarantined) Wrong($"source {source.Id} does not add up");
             var rows = _sources.Find(known => known.Id.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(source.Id))).Rows ?? new();
             // Rows that cannot be read are of an unknown source; that they are missing has been said.
-            if (!_incomplete && (rows.Stored != source.Stored || rows.Quarantined != quarantined))
-                Wrong($"source {source.Id} has {rows.Stored} rows and {rows.Quarantined} quarantined ones, its ledger says {source.Stored} and {quarantined}");
+            if (_incomplete) continue;
+            if (rows.Stored != source.Stored || rows.Quarantined.Values.Sum() != quarantined)
+                Wrong($"source {source.Id} has {rows.Stored} rows and {rows.Quarantined.Values.Sum()} quarantined ones, its ledger says {source.Stored} and {quarantined}");
+            foreach (var reason in source.Quarantined.Keys.Union(rows.Quarantined.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+            {
+                var (said, there) = (source.Quarantined.GetValueOrDefault(reason), rows.Quarantined.GetValueOrDefault(reason));
+                if (said != there) Wrong($"source {source.Id} has {there} rows quarantined as {reason}, its ledger says {said}");
+            }
         }
 
         void Wrong(string what) => state.Add(FindingCode.LedgerMismatch, _key, $"The ledger does not hold: {what}.", Advice.Investigate);
     }
 
-    void Count(SealedSegment segment, ReadOnlySpan<byte> source)
+    void Count(ReadOnlySpan<byte> source, string? reason)
     {
-        var isQuarantine = string.Equals(segment.Class, EventClasses.Quarantine, StringComparison.Ordinal);
         foreach (var (id, known) in _sources)
         {
             if (!source.SequenceEqual(id)) continue;
-            known.Add(isQuarantine);
+            known.Add(reason);
             return;
         }
         var rows = new SourceRows();
-        rows.Add(isQuarantine);
+        rows.Add(reason);
         _sources.Add((source.ToArray(), rows));
     }
 
@@ -109,12 +120,12 @@ sealed class OffsetLedger(VerifyState state)
     {
         public long Stored { get; private set; }
 
-        public long Quarantined { get; private set; }
+        public Dictionary<string, long> Quarantined { get; } = new(StringComparer.Ordinal);
 
-        public void Add(bool isQuarantine)
+        public void Add(string? reason)
         {
-            if (isQuarantine) Quarantined++;
-            else Stored++;
+            if (reason is null) Stored++;
+            else Quarantined[reason] = Quarantined.GetValueOrDefault(reason) + 1;
         }
     }
 }

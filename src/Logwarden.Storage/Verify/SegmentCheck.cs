@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Logwarden.Archive;
 using Logwarden.Events;
 using Logwarden.Proof.Tree;
@@ -15,6 +16,8 @@ sealed class SegmentCheck(
     VersionedReader reader, VerifyState state, Func<string, string?> pathOfHash, OffsetLedger offsets, DateTimeOffset now, Action<string> progress)
 {
     const int RowsNamedMax = 20;
+
+    static readonly byte[] Quarantine = Encoding.UTF8.GetBytes(EventClasses.Quarantine);
 
     public async ValueTask Check(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
     {
@@ -63,7 +66,7 @@ sealed class SegmentCheck(
             tree.Append(new(SHA256.HashData(rows.LeafInput)));
             state.Events++;
             if (!EventEncoding.TryRead(rows.Event, out var e)) continue;
-            offsets.Seen(segment, e.Offset, e.Source, rows.Row);
+            offsets.Seen(segment, e.Offset, e.Source, Reason(e), rows.Row);
             var wrong = rows.Leaf != segment.FirstLeaf + rows.Row ? $"It states leaf {rows.Leaf}."
                 : !e.Class.SequenceEqual(classUtf8) ? $"Its class is {Encoding.UTF8.GetString(e.Class)}."
                 : (e.TimeMicros, e.Offset).CompareTo(last) < 0 ? "It is earlier than the row before it."
@@ -102,14 +105,14 @@ sealed class SegmentCheck(
     /// Goes through what is there and what must be there side by side. Where they differ, the side that has more left is passed over: a few
     /// rows taken out, put in or changed are found as such.
     /// </summary>
-    void Name(SealedSegment segment, List<(TreeHash Leaf, long Offset, string Source)> rows, List<TreeHash?> sealedLeaves, bool isWhole)
+    void Name(SealedSegment segment, List<(TreeHash Leaf, long Offset, string Source, string? Reason)> rows, List<TreeHash?> sealedLeaves, bool isWhole)
     {
         var (row, leaf, named, lost) = (0, 0, 0, 0);
         while (leaf < sealedLeaves.Count && (row < rows.Count || isWhole))
         {
             if (row < rows.Count && (sealedLeaves[leaf] is null || rows[row].Leaf == sealedLeaves[leaf]))
             {
-                offsets.Seen(segment, rows[row].Offset, Encoding.UTF8.GetBytes(rows[row].Source), row);
+                offsets.Seen(segment, rows[row].Offset, Encoding.UTF8.GetBytes(rows[row].Source), rows[row].Reason, row);
                 (row, leaf) = (row + 1, leaf + 1);
                 continue;
             }
@@ -138,19 +141,41 @@ sealed class SegmentCheck(
         state.Add(code, segment.Path, what, Advice.Restore, at, code == FindingCode.RowMissing ? null : offset);
     }
 
-    static List<(TreeHash Leaf, long Offset, string Source)> Leaves(Stream content, out string? error)
+    static List<(TreeHash Leaf, long Offset, string Source, string? Reason)> Leaves(Stream content, out string? error)
     {
         using var reader = SegmentReader.Open(content);
-        var leaves = new List<(TreeHash, long, string)>();
+        var leaves = new List<(TreeHash, long, string, string?)>();
         var source = "";
         while (reader.Next())
         {
             EventEncoding.TryRead(reader.Event, out var e);
             if (!Encoding.UTF8.GetBytes(source).AsSpan().SequenceEqual(e.Source)) source = Encoding.UTF8.GetString(e.Source);
-            leaves.Add((new(SHA256.HashData(reader.LeafInput)), e.Offset, source));
+            leaves.Add((new(SHA256.HashData(reader.LeafInput)), e.Offset, source, Reason(e)));
         }
         error = reader.Error;
         return leaves;
+    }
+
+    /// <summary>Why a record was quarantined, as its event says; null for an event of another class.</summary>
+    static string? Reason(in StoredEvent e)
+    {
+        if (!e.Class.SequenceEqual(Quarantine)) return null;
+        try
+        {
+            var json = new Utf8JsonReader(e.Json);
+            var isUnmapped = false;
+            while (json.Read())
+            {
+                if (json.TokenType != JsonTokenType.PropertyName) continue;
+                if (json.CurrentDepth == 1) isUnmapped = json.ValueTextEquals("unmapped"u8);
+                if (isUnmapped && json.CurrentDepth == 2 && json.ValueTextEquals("reason"u8) && json.Read()) return json.GetString() ?? "";
+            }
+        }
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
+        {
+            // It says nothing then.
+        }
+        return "";
     }
 
     static bool IsOfDay(long timeMicros, string partition) =>
