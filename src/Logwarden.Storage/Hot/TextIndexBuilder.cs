@@ -38,6 +38,7 @@ public sealed class TextIndexBuilder
     const int BitsPerGram = 6;
     const int BitsPerValue = 10;
     readonly long _seed = BinaryPrimitives.ReadInt64LittleEndian(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
+    readonly Dictionary<string, (DateTime Written, long Bytes)> _sound = new(StringComparer.Ordinal);
     readonly Dictionary<ulong, int> _words = [];
     readonly List<byte[]> _texts = [];
     readonly List<byte[]> _bits = [];
@@ -68,8 +69,8 @@ public sealed class TextIndexBuilder
     public static string PathOf(string segment) => segment + ".tokens";
 
     /// <summary>
-    /// Makes the indexes that are missing below a folder of segments, and removes those whose segment is gone. One that can't be made does
-    /// not keep the others from being made.
+    /// Makes the indexes that are missing or damaged below a folder of segments, and removes those whose segment is gone. One that can't be made does
+    /// not keep the others from being made. What was found sound is not read again while it does not change.
     /// </summary>
     /// <returns>How many were made.</returns>
     /// <exception cref="IOException">Some could not be made, for the reason that it tells; the next call tries again.</exception>
@@ -77,15 +78,19 @@ public sealed class TextIndexBuilder
     {
         if (!Directory.Exists(segmentsDirectory)) return 0;
         foreach (var index in Directory.EnumerateFiles(segmentsDirectory, "*.parquet.tokens", SearchOption.AllDirectories))
-            if (!File.Exists(index[..^".tokens".Length])) File.Delete(index);
+        {
+            if (File.Exists(index[..^".tokens".Length])) continue;
+            File.Delete(index);
+            _sound.Remove(Path.GetFullPath(index));
+        }
         var made = 0;
         List<(string Segment, Exception Why)> failed = [];
         foreach (var segment in Directory.EnumerateFiles(segmentsDirectory, "*.parquet", SearchOption.AllDirectories))
         {
             cancel.ThrowIfCancellationRequested();
-            if (File.Exists(PathOf(segment))) continue;
             try
             {
+                if (IsSound(segment)) continue;
                 Build(segment);
                 made++;
             }
@@ -101,6 +106,17 @@ public sealed class TextIndexBuilder
         }
         if (failed.Count == 0) return made;
         throw new IOException($"the text index of {failed[0].Segment} could not be made: {failed[0].Why.Message}", failed[0].Why);
+    }
+
+    bool IsSound(string segment)
+    {
+        var file = new FileInfo(PathOf(segment));
+        if (!file.Exists) return false;
+        var version = (file.LastWriteTimeUtc, file.Length);
+        if (_sound.TryGetValue(file.FullName, out var known) && known == version) return true;
+        if (HotSegment.Open(segment) is not { } described || TextIndex.TryOpen(described) is null) return false;
+        _sound[file.FullName] = version;
+        return true;
     }
 
     /// <summary>Makes the index of a segment.</summary>

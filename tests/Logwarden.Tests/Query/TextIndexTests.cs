@@ -94,6 +94,27 @@ public class TextIndexTests
         Assert.Equal([TextIndexBuilder.PathOf(paths[1])], Directory.GetFiles(world.Data, "*.tokens", SearchOption.AllDirectories));
     }
 
+    [Fact]
+    public async Task Damaged_indexes_are_made_again()
+    {
+        using var world = new QueryWorld();
+        var segments = Path.Combine(world.Data, "hot", "segments");
+        var path = Assert.Single(world.Seal(Enumerable.Range(0, 100).Select(i => StoredEvents.One(i))));
+        var builder = new TextIndexBuilder();
+        Assert.Equal(1, builder.BuildMissing(segments, Cancel));
+        var index = TextIndexBuilder.PathOf(path);
+        var sound = await File.ReadAllBytesAsync(index, Cancel);
+        foreach (var damaged in (byte[][])[[], sound[..^1], [.. sound[..40], (byte)(sound[40] ^ 0xFF), .. sound[41..]]])
+        {
+            await File.WriteAllBytesAsync(index, damaged, Cancel);
+            File.SetLastWriteTimeUtc(index, new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+            Assert.Equal(1, builder.BuildMissing(segments, Cancel));
+            Assert.NotNull(HotSegment.Open(path)!.TextIndex);
+            Assert.Equal(0, builder.BuildMissing(segments, Cancel));
+            Assert.Equal(0, new TextIndexBuilder().BuildMissing(segments, Cancel));
+        }
+    }
+
     static byte[] Bytes(Random random)
     {
         var bytes = new byte[16];
