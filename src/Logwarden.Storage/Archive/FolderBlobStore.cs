@@ -100,8 +100,10 @@ public sealed class FolderBlobStore : IBlobStore
     public async IAsyncEnumerable<BlobVersion> List(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         await Task.CompletedTask;
-        if (!Directory.Exists(_root)) yield break;
-        var keys = Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories)
+        // Only the folder that the prefix names is gone through: an archive has many files, and a key by itself is a prefix too.
+        var folder = Path.Combine(_root, prefix[..(prefix.LastIndexOf('/') + 1)]);
+        if (!Directory.Exists(folder)) yield break;
+        var keys = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
             .Where(key => key.StartsWith(prefix, StringComparison.Ordinal) && !IsOwn(key))
             .Order(StringComparer.Ordinal).ToList();

@@ -155,6 +155,9 @@ public abstract class BlobStoreContract
         using var store = await OpenAsync();
         foreach (var key in (string[])["b/2", "a/1", "b/1", "c", "b/1-x", "bb"]) await store.PutBytes(key, One, null, Cancel);
         Assert.Equal(["b/1", "b/1-x", "b/2"], (await store.List("b/", Cancel).ToListAsync(Cancel)).Select(blob => blob.Key), StringComparer.Ordinal);
+        Assert.Equal(["b/1", "b/1-x", "b/2", "bb"], (await store.List("b", Cancel).ToListAsync(Cancel)).Select(blob => blob.Key), StringComparer.Ordinal);
+        Assert.Equal(["b/1", "b/1-x"], (await store.List("b/1", Cancel).ToListAsync(Cancel)).Select(blob => blob.Key), StringComparer.Ordinal);
+        Assert.Empty(await store.List("no/such/folder/x", Cancel).ToListAsync(Cancel));
         var all = await store.List("", Cancel).ToListAsync(Cancel);
         Assert.Equal(["a/1", "b/1", "b/1-x", "b/2", "bb", "c"], all.Select(blob => blob.Key), StringComparer.Ordinal);
         Assert.All(all, blob => Assert.True(blob is { IsLatest: true, IsDeleteMarker: false, Length: 3 }));
