@@ -242,7 +242,8 @@ public sealed class RecordReader
     void Recover(RecordPosition position, int fault, NormalizeError error, out FramedRecord record)
     {
         // What shows at the fault that a new record begins there may stand right behind it.
-        _window.Has(Math.Max(fault + 3, ExcerptBytesMax));
+        _window.Has(fault + 3);
+        ReadLine(fault);
         var bytes = _window.Unread;
         var line = _levels.Count == 0 ? bytes[..fault].IndexOf((byte)'\n') + 1 : LineOfObject(bytes[..Math.Min(fault + 3, bytes.Length)]);
         var end = line > 0 ? line : EndOfBad(bytes, fault);
@@ -343,13 +344,21 @@ public sealed class RecordReader
     {
         var position = Here();
         var error = NormalizeError.At("not-json", 0, "expected a JSON object");
-        _window.Has(ExcerptBytesMax);
+        ReadLine(0);
         var line = _window.Unread.IndexOf((byte)'\n');
         if (line < 0) line = _window.Unread.Length;
         var key = EndOfKey(line);
         record = Bad(position, error, _window.Unread[..(key > 0 ? key : line)]);
         if (key > 0) _window.Skip(key);
         else SkipLine();
+    }
+
+    /// <summary>Reads on to the end of a line, or as far as is shown of it. Not further: behind a pipe that is still written to, good records would wait.</summary>
+    void ReadLine(int from)
+    {
+        while (_window.Unread.Length < ExcerptBytesMax && _window.Unread[Math.Min(from, _window.Unread.Length)..].IndexOf((byte)'\n') < 0 && _window.More())
+        {
+        }
     }
 
     /// <summary>
