@@ -120,6 +120,19 @@ public class ApiTests
     }
 
     [Fact]
+    public async Task Refusals_do_not_fill_the_disk()
+    {
+        using var data = new TempFolder();
+        await Tool.OkAsync("token", "add", "ada", "--data", data.Path);
+        await using var server = await Server.StartAsync(data.Path);
+
+        await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => AskAsync(server, "{}", "wrong")));
+
+        var lines = await File.ReadAllLinesAsync(Assert.Single(Directory.GetFiles(data.In("access"))), Cancel);
+        Assert.InRange(lines.Length, 60, 120); // a minute may end on the way
+    }
+
+    [Fact]
     public async Task What_is_written_is_nobody_elses_to_read()
     {
         using var data = new TempFolder();

@@ -5,7 +5,8 @@ namespace Logwarden.Api;
 
 /// <summary>
 /// Lets in who may read logs (PRO-3): the holder of an API token; or, while no token was ever made, whoever is on this machine, comes over loopback and calls the
-/// server by a name of this machine, which a page of another site that a browser was lured to does not (DNS rebinding). Everyone else gets 401, which is recorded.
+/// server by a name of this machine, which a page of another site that a browser was lured to does not (DNS rebinding). Everyone else gets 401, which is recorded, up to
+/// sixty times a minute; the next record tells how many were passed over.
 /// </summary>
 sealed class ApiGuard(ApiTokens tokens, AccessLog access) : IEndpointFilter
 {
@@ -18,7 +19,7 @@ sealed class ApiGuard(ApiTokens tokens, AccessLog access) : IEndpointFilter
         var actor = BearerToken.Of(http.Request) is { } token ? tokens.Holder(token) : !tokens.WereMade && IsLocal(http) ? "loopback" : null;
         if (actor is null)
         {
-            access.Record(new("", "refused", http.Request.Path) { Ip = http.Connection.RemoteIpAddress?.ToString() });
+            access.RecordRefusal(http.Request.Path, http.Connection.RemoteIpAddress?.ToString());
             http.Response.Headers.WWWAuthenticate = "Bearer";
             return Results.Problem("This needs an API token: make one with `logwarden token add NAME` and send it as `Authorization: Bearer TOKEN`.", statusCode: 401);
         }

@@ -12,12 +12,39 @@ namespace Logwarden.Hosting;
 /// </summary>
 sealed class AccessLog(string dataFolder, TimeProvider time)
 {
+    // Whoever can reach the port could fill the disk with refusals, a synced line each.
+    const int RefusalsRecordedMax = 60;
+    static readonly TimeSpan RefusalsPer = TimeSpan.FromMinutes(1);
+
+    readonly Lock _gate = new();
+    long _since = time.GetTimestamp();
+    int _refusals;
+    int _passedOver;
+
     /// <summary>What was asked, fit to be recorded: redacted like an event.</summary>
     public static string Subject(Redactor redactor, string asked)
     {
         var redacted = new ArrayBufferWriter<byte>();
         var utf8 = System.Text.Encoding.UTF8.GetBytes(asked);
         return redactor.Text(utf8, new RedactionScratch(), redacted) ? System.Text.Encoding.UTF8.GetString(redacted.WrittenSpan) : asked;
+    }
+
+    /// <summary>Records that someone was not let in, up to sixty times a minute; the next record tells how many were passed over.</summary>
+    /// <exception cref="IOException">It could not be made durable.</exception>
+    public void RecordRefusal(string path, string? ip)
+    {
+        int passedOver;
+        lock (_gate)
+        {
+            if (time.GetElapsedTime(_since) >= RefusalsPer) (_since, _refusals) = (time.GetTimestamp(), 0);
+            if (++_refusals > RefusalsRecordedMax)
+            {
+                _passedOver++;
+                return;
+            }
+            (passedOver, _passedOver) = (_passedOver, 0);
+        }
+        Record(new("", "refused", path) { Ip = ip, Scope = [("passed_over", passedOver == 0 ? null : Commands.Cli.Number(passedOver))] });
     }
 
     /// <summary>Records one access.</summary>
