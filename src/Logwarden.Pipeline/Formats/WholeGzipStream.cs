@@ -11,14 +11,14 @@ namespace Logwarden.Formats;
 sealed class WholeGzipStream(Stream packed) : Stream
 {
     const int SealBytes = 16;
-    const int BufferBytes = 64 * 1024;
+
+    // Small: when data is damaged the framework gives nothing of what it had unpacked in the same call.
+    const int StepBytes = 1024;
 
     readonly byte[] _seal = RandomNumberGenerator.GetBytes(SealBytes);
-    readonly byte[] _buffer = new byte[BufferBytes];
+    Sealed? _sealed;
     GZipStream? _unpacked;
-    int _start;
-    int _end;
-    bool _isBroken;
+    bool _isEnded;
 
     public override bool CanRead => true;
     public override bool CanSeek => false;
@@ -28,37 +28,20 @@ sealed class WholeGzipStream(Stream packed) : Stream
 
     public override int Read(Span<byte> buffer)
     {
-        _unpacked ??= new(new Sealed(packed, Member(_seal)), CompressionMode.Decompress);
-        // The last bytes are kept back: they may be the seal.
-        while (!_isBroken && _end - _start <= SealBytes)
-        {
-            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-            (_start, _end) = (0, _end - _start);
-            var read = Unpack(_buffer.AsSpan(_end));
-            _end += read;
-            if (read > 0) continue;
-            if (_buffer.AsSpan(_start, _end - _start).SequenceEqual(_seal)) return 0;
-            _isBroken = true;
-        }
-        if (_isBroken && _end == _start) throw new InvalidDataException("The gzip data is damaged or cut off, or something else follows it.");
-        var count = Math.Min(buffer.Length, _end - _start - (_isBroken ? 0 : SealBytes));
-        _buffer.AsSpan(_start, count).CopyTo(buffer);
-        _start += count;
-        return count;
-    }
-
-    int Unpack(Span<byte> buffer)
-    {
-        try
-        {
-            return _unpacked!.Read(buffer);
-        }
-        catch (InvalidDataException)
-        {
-            // What came before must not be lost with it.
-            _isBroken = true;
-            return 0;
-        }
+        if (_isEnded || buffer.IsEmpty) return 0;
+        _sealed ??= new(packed, Member(_seal));
+        _unpacked ??= new(_sealed, CompressionMode.Decompress);
+        buffer = buffer[..Math.Min(buffer.Length, StepBytes)];
+        var read = _unpacked.Read(buffer);
+        // The framework asks for more input only when it has given all that the input before could give: what comes from then on is the seal, or what the seal
+        // looks like when it is taken for the middle of the data. It was never in the input.
+        if (!_sealed.HasBegun && read > 0) return read;
+        Span<byte> last = stackalloc byte[StepBytes + SealBytes];
+        buffer[..read].CopyTo(last);
+        while (read is > 0 and <= SealBytes && _unpacked.Read(last[read..]) is > 0 and var more) read += more;
+        if (!last[..read].SequenceEqual(_seal)) throw new InvalidDataException("The gzip data is damaged or cut off, or something else follows it.");
+        _isEnded = true;
+        return 0;
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
@@ -91,6 +74,9 @@ sealed class WholeGzipStream(Stream packed) : Stream
     sealed class Sealed(Stream inner, byte[] last) : Stream
     {
         int _at = -1;
+
+        /// <summary>Whether the input was over and some of what follows it was given.</summary>
+        public bool HasBegun => _at >= 0;
 
         public override bool CanRead => true;
         public override bool CanSeek => false;

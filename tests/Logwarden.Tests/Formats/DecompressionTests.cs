@@ -32,7 +32,7 @@ public class DecompressionTests
             var read = new List<byte>();
             var cut = packed[..length];
             Assert.True(Decompression.IsDamage(Assert.ThrowsAny<Exception>(() => Unpack(cut, 16, read))), $"{length} of {packed.Length} bytes");
-            Assert.Equal(Content.Take(read.Count - Math.Min(read.Count, 64)), read.Take(read.Count - Math.Min(read.Count, 64)));
+            Assert.Equal(Content.Take(read.Count), read); // nothing that was never in the input
         }
     }
 
