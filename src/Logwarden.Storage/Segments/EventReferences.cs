@@ -31,6 +31,9 @@ static class EventReferences
     const int UuidLength = 36;
     const int DigitsMax = 20;
 
+    // "␡time␡", with its quotes: a shorter number stays, for a reference must not be longer than what it stands for.
+    const int TimeReference = 8;
+
     static readonly byte[][] Names = [.. SegmentSchema.Names.Select(Encoding.UTF8.GetBytes)];
 
     static readonly int[] Columns =
@@ -57,7 +60,7 @@ static class EventReferences
         }
         Span<byte> digits = stackalloc byte[DigitsMax];
         // A time before 1970 is not referred to: not everyone rounds a division of it alike.
-        var millis = e.TimeMicros >= 0 && Utf8Formatter.TryFormat(e.TimeMicros / 1000, digits, out var size) ? digits[..size] : default;
+        var millis = e.TimeMicros >= 0 && Utf8Formatter.TryFormat(e.TimeMicros / 1000, digits, out var size) && size >= TimeReference ? digits[..size] : default;
         var copied = 0;
         for (var at = 0; NextString(json, at, out var start, out var end);)
         {

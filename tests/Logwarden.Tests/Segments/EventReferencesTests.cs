@@ -63,6 +63,26 @@ public sealed class EventReferencesTests : IDisposable
     [InlineData(" {\"a\":1}")]
     public void What_could_be_mistaken_is_stored_whole(string json) => Assert.Equal(" " + json, Written(json, out _), StringComparer.Ordinal);
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(9_999_999_999)]
+    [InlineData(10_000_000_000)]
+    [InlineData(-1)]
+    public void A_short_time_is_not_made_longer(long micros)
+    {
+        var json = "{" + string.Join(',', Enumerable.Repeat($"\"time\":{micros / 1000}", 50)) + "}";
+        var e = Event(json);
+        e.TimeMicros = micros;
+        var output = new ArrayBufferWriter<byte>();
+        EventReferences.Write(output, e, out var uuids);
+        var read = new ArrayBufferWriter<byte>();
+
+        Assert.Null(EventReferences.Read(read, output.WrittenSpan, e, uuids));
+
+        Assert.InRange(output.WrittenCount, 0, e.Json.Length + 1);
+        Assert.Equal(json, Encoding.UTF8.GetString(read.WrittenSpan), StringComparer.Ordinal);
+    }
+
     [Fact]
     public void What_is_read_is_what_was_written() => Texts.Sample(
         json =>
