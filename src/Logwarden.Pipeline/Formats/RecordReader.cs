@@ -254,7 +254,7 @@ public sealed class RecordReader
             _isResynchronised = true;
             return;
         }
-        record = Bad(position, error, bytes[..end]);
+        record = Bad(position, error, _window.Unread[..end]); // looking for the key may have moved the bytes
         if (line > 0)
         {
             // The record was torn before this line; from here on it may have swallowed good ones.
@@ -369,7 +369,7 @@ public sealed class RecordReader
     {
         var begin = _window.Unread[..end].LastIndexOf("-----BEGIN "u8);
         if (begin < 0 || _window.Unread[begin..end].IndexOf("-----END "u8) >= 0) return 0;
-        _window.Has(begin + KeyBytesMax);
+        var isLong = _window.Has(begin + KeyBytesMax);
         var bytes = _window.Unread[..Math.Min(_window.Unread.Length, begin + KeyBytesMax)];
         for (var at = end; at < bytes.Length;)
         {
@@ -380,7 +380,8 @@ public sealed class RecordReader
             if (line.Length > KeyLineMax || line.ContainsAnyExcept(KeyBytes)) return 0;
             at += length;
         }
-        return 0;
+        // The input ends within the key: what is there of it is as secret.
+        return isLong || end == bytes.Length ? 0 : bytes.Length;
     }
 
     void ReadText(out FramedRecord record)

@@ -64,6 +64,18 @@ public class QuarantineExcerptTests
         }
     }
 
+    [Theory]
+    [InlineData("app")]
+    [InlineData("pgaudit")]
+    public void A_key_that_the_input_ends_in_stays_together(string format)
+    {
+        for (var lines = 3; lines < 20; lines += 4)
+        {
+            var cut = string.Join('\n', Key.Split('\n')[..lines]);
+            foreach (var line in cut.Split('\n')[1..]) AssertHidden(format, "key: " + cut, line[..20]);
+        }
+    }
+
     static string Record(string how, string text) => how switch
     {
         "garbage" => text + "\n",
