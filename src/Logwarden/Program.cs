@@ -55,5 +55,6 @@ static class Program
         SourceCommand.Create(),
         TokenCommand.Create(),
         DemoCommand.Create(),
+        SqlWorkerCommand.Create(),
     };
 }

@@ -81,7 +81,7 @@ sealed class QueryRun : IDisposable
         }
         catch (DuckDBException refused) when (refused.ErrorType != DuckDBErrorType.Io)
         {
-            throw new QueryRefusedException(refused.Message, refused);
+            throw new QueryRefusedException(Said(refused), refused);
         }
         Check();
     }
@@ -91,6 +91,11 @@ sealed class QueryRun : IDisposable
         _both.Dispose();
         _clock.Dispose();
     }
+
+    // Where its memory is over, the database advises to change settings, which nobody may here.
+    static string Said(DuckDBException refused) => refused.ErrorType == DuckDBErrorType.OutOfMemory
+        ? $"The statement needs more memory than it may have ({refused.Message.Split('\n')[0]}). Ask for less at once: fewer groups, smaller values, a narrower time."
+        : refused.Message;
 
     QueryRefusedException TooLong(Exception? cause)
     {

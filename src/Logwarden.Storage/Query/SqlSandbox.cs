@@ -103,10 +103,7 @@ static class SqlSandbox
             if (type is "TABLE_FUNCTION") CheckFunction(element.GetProperty("function"), SqlFunctions.Tables, "as a table");
         }
         if (element.TryGetProperty("function_name", out _))
-        {
             CheckFunction(element, SqlFunctions.All, "");
-            SqlSizes.Check(element);
-        }
         foreach (var property in element.EnumerateObject())
         {
             if (property.NameEquals("function") && type is "TABLE_FUNCTION")

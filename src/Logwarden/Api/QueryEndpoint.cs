@@ -1,16 +1,18 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Hosting;
 using Logwarden.Hot;
 using Logwarden.Match;
 using Logwarden.Query;
+using Logwarden.Sql;
 
 namespace Logwarden.Api;
 
 /// <summary>A question to <c>POST /api/v1/query</c>. One of <see cref="Sql"/>, <see cref="Histogram"/> and <see cref="Top"/>, or none of them for events.</summary>
 sealed record QueryQuestion
 {
+    const int LimitDefault = 100;
+
     /// <summary>What events must match (docs/query-language.md); empty is all.</summary>
     public string? Filter { get; init; }
 
@@ -40,6 +42,17 @@ sealed record QueryQuestion
 
     /// <summary>Field whose most frequent values are wanted.</summary>
     public string? Top { get; init; }
+
+    /// <summary>As it is asked everywhere, with the defaults of this route.</summary>
+    public Question ToQuestion() => new()
+    {
+        Sql = Sql,
+        Scope = new() { Filter = Filter ?? "", From = From, To = To, Class = Class, Source = Source },
+        Limit = Limit ?? LimitDefault,
+        Cursor = Cursor,
+        Histogram = Histogram,
+        Top = Top,
+    };
 }
 
 [JsonSerializable(typeof(QueryQuestion))]
@@ -49,7 +62,6 @@ sealed partial class QueryJson : JsonSerializerContext;
 /// <summary><c>POST /api/v1/query</c>: what <c>logwarden query</c> does, over HTTP. Every question is recorded before it is answered.</summary>
 static class QueryEndpoint
 {
-    const int DefaultLimit = 100;
     const int BodyBytesMax = 512 * 1024;
 
     static readonly string[] Names = ["filter", "sql", "from", "to", "class", "source", "limit", "cursor", "histogram", "top"];
@@ -59,6 +71,7 @@ static class QueryEndpoint
     {
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, QueryJson.Default));
         services.AddSingleton(_ => new QueryEngine(new HotStoreOptions { DataDirectory = data }, new QueryLimits(), TimeProvider.System));
+        services.AddSingleton(_ => new SqlWorkers(data, new(), TimeProvider.System));
     }
 
     /// <summary>Adds the route.</summary>
@@ -74,7 +87,7 @@ static class QueryEndpoint
         .WithTags("api")
         .WithSummary("Finds events by filter, newest first and in pages; or a histogram, top values, or read-only SQL over the view `events`.");
 
-    static async Task<IResult> AnswerAsync(HttpContext http, QueryEngine engine, AccessLog access, Installation installation)
+    static async Task<IResult> AnswerAsync(HttpContext http, QueryEngine engine, SqlWorkers workers, AccessLog access, Installation installation)
     {
         var cancel = http.RequestAborted;
         var body = new PooledBytes(BodyBytesMax);
@@ -82,16 +95,10 @@ static class QueryEndpoint
         {
             if (!await body.ReadAsync(http.Request.Body, cancel))
                 return Results.Problem($"The question has more than {BodyBytesMax} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
-            if (Read(body.Memory, installation, out var question) is { } wrong) return Results.Problem(wrong, statusCode: StatusCodes.Status400BadRequest);
-            var scope = new EventScope { Filter = question.Filter ?? "", From = question.From, To = question.To, Class = question.Class, Source = question.Source };
-            var limit = question.Limit ?? DefaultLimit;
-            access.Record(AccessRecord.Of(
-                ApiGuard.Actor(http), installation.Policy.Redactor, question.Sql, question.Histogram?.ToString(CultureInfo.InvariantCulture), question.Top, scope, limit) with
-            {
-                Ip = http.Connection.RemoteIpAddress?.ToString(),
-            });
-            var answer = new AnswerWriter();
-            if (question.Sql is { } sql) await answer.WriteAsync(await engine.SqlAsync(sql, scope, cancel), cancel);
+            if ((Read(body.Memory, out var question) ?? question.Wrong(installation.Policy, "")) is { } wrong) return Results.Problem(wrong, statusCode: StatusCodes.Status400BadRequest);
+            access.Record(question.Access(ApiGuard.Actor(http), installation.Policy) with { Ip = http.Connection.RemoteIpAddress?.ToString() });
+            var (scope, limit, answer) = (question.Scope, question.Limit, new AnswerWriter());
+            if (question.Sql is { } sql) await answer.WriteAsync(lines => workers.AnswerAsync(new(sql, scope, ExportFormat.Json, 0), lines, cancel));
             else if (question.Histogram is { } buckets) await answer.WriteAsync(await engine.HistogramAsync(scope, buckets, cancel), cancel);
             else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, limit, cancel), cancel);
             else await answer.WriteAsync(await engine.SearchAsync(new SearchRequest { Scope = scope, Limit = limit, Cursor = question.Cursor }, cancel), cancel);
@@ -108,9 +115,9 @@ static class QueryEndpoint
     }
 
     /// <summary>Reads a question; gives back what is wrong with it, or null.</summary>
-    static string? Read(ReadOnlyMemory<byte> body, Installation installation, out QueryQuestion question)
+    static string? Read(ReadOnlyMemory<byte> body, out Question question)
     {
-        question = new();
+        question = new QueryQuestion().ToQuestion();
         try
         {
             using (var document = JsonDocument.Parse(body))
@@ -123,16 +130,13 @@ static class QueryEndpoint
                     return $"There is no field '{property.Name}'{(nearest is null ? "" : $", did you mean '{nearest}'?")} The fields are {string.Join(", ", Names)}.";
                 }
             }
-            question = JsonSerializer.Deserialize(body.Span, QueryJson.Default.QueryQuestion) ?? new();
+            question = JsonSerializer.Deserialize(body.Span, QueryJson.Default.QueryQuestion)!.ToQuestion();
+            return null;
         }
         catch (JsonException bad)
         {
             return bad.Path is { Length: > 2 } path ? $"The field '{path[2..]}' has a value of the wrong kind: expected what the OpenAPI document says." : $"The body is not JSON: {bad.Message}";
         }
-        var kinds = (question.Sql is null ? 0 : 1) + (question.Histogram is null ? 0 : 1) + (question.Top is null ? 0 : 1);
-        if (kinds > 1) return "sql, histogram and top do not go together; ask for one.";
-        if (kinds > 0 && question.Cursor is not null) return "cursor goes on with a page of events; it does not go with sql, histogram or top.";
-        return question.Class is { } @class && installation.Policy.Unknown(@class) is { } unknown ? "class: " + unknown : null;
     }
 }
 
@@ -154,10 +158,12 @@ sealed class AnswerWriter
         End(page.Elapsed, $"\"next_cursor\":{cursor},");
     }
 
-    public async Task WriteAsync(SqlAnswer answer, CancellationToken cancel)
+    /// <summary>Rows of SQL, that someone prints as lines of JSON.</summary>
+    public async Task WriteAsync(Func<Stream, Task<SqlEnd>> print)
     {
-        await ListAsync("rows", export => export.WriteAsync(answer, cancel));
-        End(answer.Elapsed, answer.Truncated ? "\"truncated\":true," : "\"truncated\":false,");
+        SqlEnd? end = null;
+        await LinesAsync("rows", async lines => end = await print(lines));
+        End(end!.Elapsed, end.Truncated ? "\"truncated\":true," : "\"truncated\":false,");
     }
 
     public async Task WriteAsync(Histogram histogram, CancellationToken cancel)
@@ -172,11 +178,13 @@ sealed class AnswerWriter
         End(top.Elapsed, "");
     }
 
-    /// <summary>The lines of an export as the elements of an array.</summary>
-    async Task ListAsync(string name, Func<EventExport, Task> write)
+    Task ListAsync(string name, Func<EventExport, Task> write) => LinesAsync(name, lines => write(new EventExport(lines, ExportFormat.Json, 0)));
+
+    /// <summary>Lines as the elements of an array.</summary>
+    async Task LinesAsync(string name, Func<Stream, Task> write)
     {
         using var lines = new MemoryStream();
-        await write(new EventExport(lines, ExportFormat.Json, 0));
+        await write(lines);
         var text = lines.GetBuffer().AsSpan(0, (int)lines.Length).TrimEnd((byte)'\n').ToArray();
         text.AsSpan().Replace((byte)'\n', (byte)',');
         Put($"{{\"{name}\":[");

@@ -4,13 +4,16 @@ using Logwarden.Hosting;
 using Logwarden.Hot;
 using Logwarden.Match;
 using Logwarden.Query;
+using Logwarden.Sql;
 
 namespace Logwarden.Commands;
 
 /// <summary><c>logwarden query</c>: search, counts and SQL over what is kept hot and what was just taken in.</summary>
 static class QueryCommand
 {
-    const int CliRowsMax = 10_000_000;
+    // An answer is held in memory, as values and as their text, while it is made.
+    const long CliMemoryMax = 3L << 30;
+    static readonly QueryLimits Limits = new() { SqlRowsMax = 10_000_000, SqlBytesMax = 512L << 20, TimeMax = TimeSpan.FromMinutes(10) };
 
     public static Command Create()
     {
@@ -37,21 +40,31 @@ static class QueryCommand
             if (parsed.GetValue(json) && parsed.GetResult(format) is { Implicit: false } && parsed.GetValue(format) is not "json")
                 throw new CommandException($"--json and --format {parsed.GetValue(format)} do not go together; name one");
             var how = parsed.GetValue(json) ? "json" : parsed.GetRequiredValue(format);
-            var asked = new Asked(parsed.GetValue(sql), new EventScope
+            var question = new Question
             {
-                Filter = parsed.GetRequiredValue(filter),
-                From = parsed.GetValue(from),
-                To = parsed.GetValue(to),
-                Class = parsed.GetValue(@class),
-                Source = parsed.GetValue(source),
-            }, parsed.GetValue(limit), parsed.GetValue(cursor), parsed.GetValue(histogram), parsed.GetValue(top), how);
-            Check(folder, asked);
-            Note(folder, asked);
-            using var engine = new QueryEngine(
-                new HotStoreOptions { DataDirectory = folder.FullName }, new QueryLimits { SqlRowsMax = CliRowsMax, SqlBytesMax = 1L << 30, TimeMax = TimeSpan.FromMinutes(10) }, TimeProvider.System);
+                Sql = parsed.GetValue(sql),
+                Scope = new()
+                {
+                    Filter = parsed.GetRequiredValue(filter),
+                    From = parsed.GetValue(from),
+                    To = parsed.GetValue(to),
+                    Class = parsed.GetValue(@class),
+                    Source = parsed.GetValue(source),
+                },
+                Limit = parsed.GetValue(limit),
+                Cursor = parsed.GetValue(cursor),
+                Histogram = parsed.GetValue(histogram),
+                Top = parsed.GetValue(top),
+            };
+            var policy = PolicyFile.Load(null, folder);
+            if (question.Wrong(policy, "--") is { } wrong) throw new CommandException(wrong);
+            WarnOfUnknownSource(folder, question.Scope.Source);
+            // Every access to logs is logged, with what was asked.
+            new AccessLog(folder.FullName, TimeProvider.System).Record(question.Access(Environment.UserName, policy));
             try
             {
-                await RunAsync(engine, asked, cancel);
+                if (question.Sql is { } statement) await AnswerAsync(folder, new(statement, question.Scope, Format(how), Width()), cancel);
+                else await RunAsync(folder, question, Format(how), cancel);
                 return Cli.Ok;
             }
             catch (QueryRefusedException refused)
@@ -62,43 +75,37 @@ static class QueryCommand
         return command;
     }
 
-    sealed record Asked(string? Sql, EventScope Scope, int Limit, string? Cursor, int? Histogram, string? Top, string Format);
-
-    /// <summary>What does not go together, and names that are none.</summary>
-    static void Check(DirectoryInfo data, Asked asked)
+    static void WarnOfUnknownSource(DirectoryInfo data, string? source)
     {
-        var kinds = (asked.Sql is null ? 0 : 1) + (asked.Histogram is null ? 0 : 1) + (asked.Top is null ? 0 : 1);
-        if (kinds > 1) throw new CommandException("--sql, --histogram and --top do not go together; name one");
-        if (kinds > 0 && asked.Cursor is not null) throw new CommandException("--cursor goes on with a page of events; it does not go with --sql, --histogram or --top");
-        if (asked.Scope.Class is { } @class && PolicyFile.Load(null, data).Unknown(@class) is { } unknown) throw new CommandException("--class: " + unknown);
-        if (asked.Scope.Source is not { } source) return;
+        if (source is null) return;
         var known = SourceRegistry.Open(data.FullName, TimeProvider.System).All.Select(entry => entry.Id).ToList();
         if (known.Contains(source, StringComparer.Ordinal)) return;
         var nearest = NearestWord.Find(source, known);
         Console.Error.WriteLine($"warning: no source '{source}' is registered{(nearest is null ? "" : $", did you mean '{nearest}'?")}");
     }
 
-    /// <summary>Every access to logs is logged, with what was asked; a secret in the question is redacted like one in an event.</summary>
-    static void Note(DirectoryInfo data, Asked asked) => new AccessLog(data.FullName, TimeProvider.System).Record(AccessRecord.Of(
-        Environment.UserName, PolicyFile.Load(null, data).Redactor, asked.Sql, asked.Histogram?.ToString(CultureInfo.InvariantCulture), asked.Top, asked.Scope, asked.Limit));
+    static ExportFormat Format(string name) => Enum.Parse<ExportFormat>(name, ignoreCase: true);
 
-    static async Task RunAsync(QueryEngine engine, Asked asked, CancellationToken cancel)
+    static async Task AnswerAsync(DirectoryInfo data, SqlTask task, CancellationToken cancel)
     {
         using var output = Console.OpenStandardOutput();
-        var export = new EventExport(output, Enum.Parse<ExportFormat>(asked.Format, ignoreCase: true), Width());
-        if (asked.Sql is not null)
+        using var workers = new SqlWorkers(data.FullName, new() { MemoryBytesMax = CliMemoryMax, Query = Limits }, TimeProvider.System);
+        var end = await workers.AnswerAsync(task, output, cancel);
+        if (end.Truncated) await Console.Error.WriteLineAsync($"cut after {end.Rows} rows, as much as an answer may be: narrow the statement or aggregate in it");
+    }
+
+    static async Task RunAsync(DirectoryInfo data, Question question, ExportFormat format, CancellationToken cancel)
+    {
+        using var engine = new QueryEngine(new HotStoreOptions { DataDirectory = data.FullName }, Limits, TimeProvider.System);
+        using var output = Console.OpenStandardOutput();
+        var export = new EventExport(output, format, Width());
+        if (question.Histogram is { } bars)
         {
-            var answer = await engine.SqlAsync(asked.Sql, asked.Scope, cancel);
-            await export.WriteAsync(answer, cancel);
-            if (answer.Truncated) await Console.Error.WriteLineAsync($"cut after {answer.Rows.Count} rows, as much as an answer may be: narrow the statement or aggregate in it");
+            await export.WriteAsync(await engine.HistogramAsync(question.Scope, bars, cancel), cancel);
         }
-        else if (asked.Histogram is { } bars)
+        else if (question.Top is { } field)
         {
-            await export.WriteAsync(await engine.HistogramAsync(asked.Scope, bars, cancel), cancel);
-        }
-        else if (asked.Top is { } field)
-        {
-            var top = await engine.TopAsync(asked.Scope, field, asked.Limit, cancel);
+            var top = await engine.TopAsync(question.Scope, field, question.Limit, cancel);
             await export.WriteAsync(top, cancel);
             if (top.Values.All(value => value.Value is null))
             {
@@ -108,17 +115,17 @@ static class QueryCommand
         }
         else
         {
-            await SearchAsync(engine, asked, export, cancel);
+            await SearchAsync(engine, question, export, cancel);
         }
     }
 
-    static async Task SearchAsync(QueryEngine engine, Asked asked, EventExport export, CancellationToken cancel)
+    static async Task SearchAsync(QueryEngine engine, Question question, EventExport export, CancellationToken cancel)
     {
-        var left = asked.Limit;
-        var cursor = asked.Cursor;
+        var left = question.Limit;
+        var cursor = question.Cursor;
         do
         {
-            var page = await engine.SearchAsync(new SearchRequest { Scope = asked.Scope, Limit = Math.Min(left, SearchRequest.LimitMax), Cursor = cursor }, cancel);
+            var page = await engine.SearchAsync(new SearchRequest { Scope = question.Scope, Limit = Math.Min(left, SearchRequest.LimitMax), Cursor = cursor }, cancel);
             await export.WriteAsync(page.Rows, cancel);
             (left, cursor) = (left - page.Rows.Count, page.NextCursor);
         }

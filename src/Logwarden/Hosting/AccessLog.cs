@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using Logwarden.Journal;
-using Logwarden.Query;
 using Logwarden.Redaction;
 
 namespace Logwarden.Hosting;
@@ -83,15 +82,4 @@ sealed record AccessRecord(string Actor, string Action, string Subject)
 
     /// <summary>What else was said of what is wanted; a null is not recorded.</summary>
     public IReadOnlyList<(string Name, string? Value)> Scope { get; init; } = [];
-
-    /// <summary>Of a question.</summary>
-    public static AccessRecord Of(string actor, Redactor redactor, string? sql, string? histogram, string? top, EventScope scope, int limit) =>
-        new(actor, sql is not null ? "sql" : histogram is not null ? "histogram" : top is not null ? "top" : "query", AccessLog.Subject(redactor, sql ?? scope.Filter))
-        {
-            Scope =
-            [
-                ("from", scope.From?.UtcDateTime.ToString("O")), ("to", scope.To?.UtcDateTime.ToString("O")), ("class", scope.Class), ("source", scope.Source),
-                ("histogram", histogram), ("top", top is null ? null : AccessLog.Subject(redactor, top)), ("limit", Commands.Cli.Number(limit)),
-            ],
-        };
 }

@@ -1,0 +1,214 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Logwarden.Query;
+
+namespace Logwarden.Sql;
+
+/// <summary>What a statement may take.</summary>
+sealed record SqlLimits
+{
+    /// <summary>Bytes of memory that a worker may take beyond what it starts with, values that functions make included. Default 1.25 GiB.</summary>
+    public long MemoryBytesMax { get; init; } = 1280L << 20;
+
+    /// <summary>Rows and bytes of an answer, and its time.</summary>
+    public QueryLimits Query { get; init; } = new();
+
+    /// <summary>Statements at a time; more wait. Default 2.</summary>
+    public int ConcurrentMax { get; init; } = 2;
+
+    /// <summary>Of the memory, bytes for tables and aggregates, which the database counts itself: its error is the better one, and comes first.</summary>
+    public long TableBytesMax => MemoryBytesMax * 3 / 5;
+}
+
+/// <summary>
+/// Runs SQL in processes of their own (<see cref="SqlWorker"/>). The database bounds the memory of tables, and not that of a value while a function makes it, so
+/// any <c>||</c> in a chain could take the memory that taking in needs. A worker that reaches its bound ends, and only its statement with it. Workers stay, since they know the events
+/// that are not sealed yet. Thread-safe.
+/// </summary>
+sealed class SqlWorkers : IDisposable
+{
+    // A worker that has grown is not kept: most statements need little.
+    const long KeptBytesMax = 400L << 20;
+    static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    readonly string _data;
+    readonly SqlLimits _limits;
+    readonly TimeProvider _time;
+    readonly SemaphoreSlim _turns;
+    readonly Lock _gate = new();
+    readonly Stack<Worker> _idle = new();
+    bool _disposed;
+
+    /// <param name="data">The installation's folder.</param>
+    /// <param name="limits">What a statement may take.</param>
+    /// <param name="time">Clock.</param>
+    public SqlWorkers(string data, SqlLimits limits, TimeProvider time)
+    {
+        (_data, _limits, _time) = (data, limits, time);
+        _turns = new(limits.ConcurrentMax, limits.ConcurrentMax);
+    }
+
+    /// <summary>Runs a statement and prints its answer to <paramref name="output"/>.</summary>
+    /// <exception cref="QueryRefusedException">It may not run, has an error, or reached a bound; the message says which.</exception>
+    /// <exception cref="IOException">A worker can't be started, or can't read the events.</exception>
+    public async Task<SqlEnd> AnswerAsync(SqlTask task, Stream output, CancellationToken cancel)
+    {
+        await _turns.WaitAsync(cancel);
+        try
+        {
+            using var clock = new CancellationTokenSource(_limits.Query.TimeMax + Grace, _time);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(clock.Token, cancel);
+#pragma warning disable CA2000 // it goes back to the idle ones, or is disposed of below
+            var worker = Take();
+#pragma warning restore CA2000
+            var isWhole = false;
+            try
+            {
+                var end = await worker.AskAsync(task, output, stop.Token);
+                isWhole = true;
+                return end ?? throw new QueryRefusedException(
+                    $"The statement needed more than the {_limits.MemoryBytesMax >> 20} MiB of memory that one may take, or broke the database in another way, and was stopped. Ask for less at once: smaller values, fewer columns, a narrower time.");
+            }
+            catch (QueryRefusedException)
+            {
+                isWhole = true;
+                throw;
+            }
+            catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
+            {
+                throw new QueryRefusedException($"The query took longer than {_limits.Query.TimeMax.TotalSeconds:0.#} s and was stopped. Narrow its times or its conditions.", late);
+            }
+            finally
+            {
+                if (!isWhole || !Keep(worker)) worker.Dispose();
+            }
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    /// <summary>Ends the workers.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            while (_idle.TryPop(out var worker)) worker.Dispose();
+        }
+        _turns.Dispose();
+    }
+
+    Worker Take()
+    {
+        lock (_gate)
+        {
+            while (_idle.TryPop(out var worker))
+            {
+                if (worker.IsAlive) return worker;
+                worker.Dispose();
+            }
+        }
+        return new(_data, _limits);
+    }
+
+    bool Keep(Worker worker)
+    {
+        if (!worker.IsAlive || worker.MemoryBytes > KeptBytesMax) return false;
+        lock (_gate)
+        {
+            if (_disposed) return false;
+            _idle.Push(worker);
+            return true;
+        }
+    }
+
+    sealed class Worker : IDisposable
+    {
+        // What the worker's runtime needs to find itself; nothing else of the environment, where keys are, is its business.
+        static readonly string[] Variables = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
+
+        readonly Process _process;
+
+        public Worker(string data, SqlLimits limits)
+        {
+            var start = new ProcessStartInfo(Program(), Arguments(data, limits)) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+            var kept = Variables.Select(name => (name, value: Environment.GetEnvironmentVariable(name))).ToList();
+            start.Environment.Clear();
+            foreach (var (name, value) in kept) start.Environment[name] = value;
+            start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+            start.Environment["DOTNET_EnableDiagnostics"] = "0";
+            start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // it needs a file, and the worker may write none
+            start.Environment["DOTNET_gcConcurrent"] = "0";
+            start.Environment["DOTNET_TieredPGO"] = "0";
+            try
+            {
+                _process = Process.Start(start)!;
+            }
+            catch (Win32Exception refused)
+            {
+                throw new IOException($"The process that runs SQL can't be started: {refused.Message}. Is {Program()} there, and may it be run?", refused);
+            }
+            // What a dying runtime prints may hold data; nobody reads it.
+            _process.ErrorDataReceived += (_, _) => { };
+            _process.BeginErrorReadLine();
+        }
+
+        public bool IsAlive => !_process.HasExited;
+
+        public long MemoryBytes
+        {
+            get
+            {
+                try
+                {
+                    _process.Refresh();
+                    return _process.WorkingSet64;
+                }
+                catch (InvalidOperationException)
+                {
+                    return long.MaxValue; // it ended just now
+                }
+            }
+        }
+
+        /// <summary>Null when it ended without an answer.</summary>
+        public async Task<SqlEnd?> AskAsync(SqlTask task, Stream output, CancellationToken cancel)
+        {
+            try
+            {
+                SqlFrames.Write(_process.StandardInput.BaseStream, SqlFrames.Task, SqlFrames.Bytes(task));
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+            while (await SqlFrames.ReadAsync(_process.StandardOutput.BaseStream, cancel) is { } frame)
+            {
+                if (frame.Kind == SqlFrames.End) return JsonSerializer.Deserialize(frame.Bytes, SqlJson.Default.SqlEnd);
+                if (frame.Kind == SqlFrames.Refused) throw new QueryRefusedException(Encoding.UTF8.GetString(frame.Bytes));
+                if (frame.Kind == SqlFrames.Failed) throw new IOException(Encoding.UTF8.GetString(frame.Bytes));
+                await output.WriteAsync(frame.Bytes, cancel);
+            }
+            return null;
+        }
+
+        public void Dispose()
+        {
+            if (!_process.HasExited) _process.Kill();
+            _process.Dispose();
+        }
+
+        static string Program() => Path.Combine(AppContext.BaseDirectory, "logwarden");
+
+        static string[] Arguments(string data, SqlLimits limits) =>
+        [
+            Commands.SqlWorkerCommand.Name, "--data", data,
+            .. Commands.SqlWorkerCommand.Bounds(limits),
+        ];
+    }
+}
