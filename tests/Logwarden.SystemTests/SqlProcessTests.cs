@@ -36,8 +36,8 @@ public class SqlProcessTests
 
             (status, text) = await asked;
             Assert.True(status == HttpStatusCode.BadRequest, $"{sql}: {status} {text}");
-            Assert.Contains("memory", text, StringComparison.Ordinal);
-            Assert.DoesNotContain("SET ", text, StringComparison.Ordinal);
+            Assert.Matches("memory|took longer", text);
+            Assert.False(text.Contains("SET ", StringComparison.Ordinal), $"{sql}: {text}");
             Assert.InRange(Workers(data.Path).Sum(Memory), 0, 2 * MemoryBytesMax);
         }
     }

@@ -93,7 +93,7 @@ sealed class QueryRun : IDisposable
     }
 
     // Where its memory is over, the database advises to change settings, which nobody may here.
-    static string Said(DuckDBException refused) => refused.ErrorType == DuckDBErrorType.OutOfMemory
+    static string Said(DuckDBException refused) => refused.ErrorType == DuckDBErrorType.OutOfMemory || refused.Message.Contains("Out of Memory Error", StringComparison.Ordinal)
         ? $"The statement needs more memory than it may have ({refused.Message.Split('\n')[0]}). Ask for less at once: fewer groups, smaller values, a narrower time."
         : refused.Message;
 
