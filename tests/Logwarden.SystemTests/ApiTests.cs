@@ -215,6 +215,7 @@ public class ApiTests
     [InlineData("1 to 10000", "query", "--histogram", "-3")]
     [InlineData("did you mean 'database'", "query", "--class", "databse")]
     [InlineData("do not go together", "query", "user=ada", "--sql", "SELECT 1")]
+    [InlineData("name the policy file", "policy", "check")]
     [InlineData("more memory than it may have", "query", "--sql", "SELECT len(range(3000000000))")]
     public async Task The_command_line_refuses_what_makes_no_sense(string reason, params string[] args)
     {

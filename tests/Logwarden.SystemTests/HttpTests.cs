@@ -41,6 +41,30 @@ public sealed class HttpTests
         Assert.Contains("2026-11-25T00:02:03", rows, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Tokens_of_a_source_are_changed_without_a_gap_and_revoked_ones_are_refused_at_once()
+    {
+        using var data = new TempFolder();
+        var old = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
+        await using var server = await Server.StartAsync(data.Path);
+        var young = (await Tool.OkAsync("source", "token", "shop", "--data", data.Path)).Trim();
+        Assert.Equal([HttpStatusCode.Accepted, HttpStatusCode.Accepted], await SendAsync());
+
+        Assert.Equal("1 token revoked", (await Tool.OkAsync("source", "revoke", "shop", "--keep-newest", "--data", data.Path)).Trim());
+        Assert.Equal([HttpStatusCode.Forbidden, HttpStatusCode.Accepted], await SendAsync());
+
+        Assert.Equal("1 token revoked", (await Tool.OkAsync("source", "revoke", "shop", "--data", data.Path)).Trim());
+        Assert.Equal([HttpStatusCode.Forbidden, HttpStatusCode.Forbidden], await SendAsync());
+        Assert.Contains("no source 'shp'", (await Tool.RunAsync("source", "revoke", "shp", "--data", data.Path)).Errors, StringComparison.Ordinal);
+
+        async Task<HttpStatusCode[]> SendAsync()
+        {
+            using var first = await server.PostAsync(old, """{"message":"m","user":"ada"}"""u8.ToArray());
+            using var second = await server.PostAsync(young, """{"message":"m","user":"ada"}"""u8.ToArray());
+            return [first.StatusCode, second.StatusCode];
+        }
+    }
+
     [Theory]
     [InlineData("nonsense", "{}", "application/json", null, HttpStatusCode.Forbidden)]
     [InlineData(null, "{\"a\":", "application/json", null, HttpStatusCode.NotAcceptable)]

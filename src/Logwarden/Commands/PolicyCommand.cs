@@ -9,18 +9,18 @@ static class PolicyCommand
 {
     public static Command Create()
     {
-        var file = new Argument<FileInfo>("FILE") { Description = "Policy file." };
+        var file = new Argument<FileInfo?>("FILE") { Description = "Policy file. Default DATA/policy.yaml.", Arity = ArgumentArity.ZeroOrOne };
+        var data = Cli.Data();
         var json = Cli.Json();
-        var check = new Command("check", "Reports every error of a policy file with its line, column, what was expected and the nearest valid word. Exit code 0 only when there is none.") { file, json };
+        var check = new Command("check", "Reports every error of a policy file with its line, column, what was expected and the nearest valid word. Exit code 0 only when there is none.") { file, data, json };
         check.SetAction(parsed =>
         {
-            var path = parsed.GetRequiredValue(file).FullName;
-            if (!File.Exists(path)) throw new CommandException($"there is no file {path}");
+            var path = parsed.GetValue(file)?.FullName ?? PolicyFile.PathIn(parsed.GetRequiredValue(data));
+            if (!File.Exists(path)) throw new CommandException($"there is no file {path}; name the policy file. Without one the shipped policy is in force: `logwarden policy show` prints it");
             return PolicyCheck.Run(path, PolicyFile.RuleIds, Console.Out, parsed.GetValue(json));
         });
 
         var policy = Cli.Policy();
-        var data = Cli.Data();
         var show = new Command("show", "Prints the policy that is in force, with every default filled in.") { policy, data, json };
         show.SetAction(parsed =>
         {

@@ -12,10 +12,9 @@ static class ServeCommand
     public static Command Create()
     {
         var listen = new Option<string>("--listen") { Description = "Address and port; loopback unless you say otherwise.", DefaultValueFactory = _ => "127.0.0.1:8470" };
-        var age = new Option<TimeSpan>("--seal-age")
+        var age = new Option<TimeSpan?>("--seal-age")
         {
-            Description = "Longest that a durable event waits for its seal, such as 30s, 5m, 1h.",
-            DefaultValueFactory = _ => TimeSpan.FromMinutes(5),
+            Description = $"Longest that a durable event waits for its seal, such as 30s, 5m, 1h. Default {DurationText.Print(SealOptions.ForServe.AgeMax!.Value)}.",
             CustomParser = Duration,
         };
         var data = Cli.Data();
@@ -30,7 +29,7 @@ static class ServeCommand
                 throw new CommandException($"--listen {parsed.GetValue(listen)}: expected ADDRESS:PORT, such as 127.0.0.1:8470 or [::1]:8470");
             }
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
-            await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) });
+            await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) ?? SealOptions.ForServe.AgeMax });
             await Console.Error.WriteLineAsync($"listening on http://{endpoint}, archive {installation.ArchiveLocation}");
             await server.RunAsync(cancel);
             return Cli.Ok;
@@ -38,10 +37,10 @@ static class ServeCommand
         return command;
     }
 
-    static TimeSpan Duration(ArgumentResult result)
+    static TimeSpan? Duration(ArgumentResult result)
     {
         if (result.Tokens.Count == 1 && DurationText.TryParse(result.Tokens[0].Value, out var span) && span > TimeSpan.Zero) return span;
         result.AddError($"--seal-age {(result.Tokens.Count == 1 ? result.Tokens[0].Value : "")}: expected {DurationText.Expected}");
-        return default;
+        return null;
     }
 }

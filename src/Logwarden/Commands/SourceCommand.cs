@@ -5,10 +5,10 @@ using Logwarden.Hosting;
 
 namespace Logwarden.Commands;
 
-/// <summary><c>logwarden source add|token|list</c>: who may send.</summary>
+/// <summary><c>logwarden source add|token|revoke|list</c>: who may send.</summary>
 static class SourceCommand
 {
-    public static Command Create() => new("source", "Registers the sources that may send, and makes their tokens.") { Add(), Token(), List() };
+    public static Command Create() => new("source", "Registers the sources that may send, and makes their tokens.") { Add(), Token(), Revoke(), List() };
 
     static Command Add()
     {
@@ -30,8 +30,22 @@ static class SourceCommand
     {
         var id = new Argument<string>("ID") { Description = "Registered source." };
         var data = Cli.Data();
-        var command = new Command("token", "Makes one more token for a source, for a change of tokens without a gap.") { id, data };
+        var command = new Command("token", "Makes one more token for a source: give it to the sender, then take the older ones away with `logwarden source revoke ID --keep-newest`.") { id, data };
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry => Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)))));
+        return command;
+    }
+
+    static Command Revoke()
+    {
+        var id = new Argument<string>("ID") { Description = "Registered source." };
+        var newest = new Option<bool>("--keep-newest") { Description = "All but the one that was made last." };
+        var data = Cli.Data();
+        var command = new Command("revoke", "Takes the tokens of a source away: whoever sends with one is refused at once. What it sent stays.") { id, newest, data };
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        {
+            var revoked = registry.RevokeTokens(parsed.GetRequiredValue(id), parsed.GetValue(newest));
+            Console.Out.WriteLine($"{Cli.Number(revoked)} {(revoked == 1 ? "token" : "tokens")} revoked");
+        }));
         return command;
     }
 

@@ -34,11 +34,14 @@ sealed class PolicyFile
     /// <summary>Its classes.</summary>
     public PolicyClassifier Classifier { get; }
 
+    /// <summary>Where an installation has its policy.</summary>
+    public static string PathIn(DirectoryInfo data) => Path.Combine(data.FullName, "policy.yaml");
+
     /// <summary>The file named; else <c>DATA/policy.yaml</c>; else the shipped policy.</summary>
     /// <exception cref="CommandException">It has errors; the message lists all of them.</exception>
     public static PolicyFile Load(FileInfo? file, DirectoryInfo data)
     {
-        var path = file?.FullName ?? Path.Combine(data.FullName, "policy.yaml");
+        var path = file?.FullName ?? PathIn(data);
         if (file is null && !File.Exists(path)) return Of(PolicySnapshot.Default, data);
         string yaml;
         try

@@ -17,7 +17,7 @@ sealed record SourceEntry
     /// <summary>Where the fields of a <c>json</c> source stand: our name → dotted path.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary><see cref="BearerToken.Hash"/> of each token that may send as this source.</summary>
+    /// <summary><see cref="BearerToken.Hash"/> of each token that may send as this source, the oldest first.</summary>
     public IReadOnlyList<string> TokenHashes { get; init; } = [];
 
     /// <summary>When it was registered.</summary>
@@ -154,13 +154,32 @@ sealed class SourceRegistry
         using var alone = ProcessLock.Take(_path);
         lock (_gate)
         {
-            var source = Find(id) ?? throw new CommandException($"there is no source '{id}'; `logwarden source list` shows those there are");
+            var source = Known(id);
             var token = BearerToken.New("lws_");
             var changed = source with { TokenHashes = [.. source.TokenHashes, BearerToken.Hash(token)] };
             Save([.. All.Where(other => !ReferenceEquals(other, source)), changed]);
             return token;
         }
     }
+
+    /// <summary>Takes the tokens of a source away.</summary>
+    /// <param name="id">Source.</param>
+    /// <param name="keepNewest">All but the one that was made last.</param>
+    /// <returns>How many there were.</returns>
+    /// <exception cref="CommandException">There is no such source.</exception>
+    public int RevokeTokens(string id, bool keepNewest)
+    {
+        using var alone = ProcessLock.Take(_path);
+        lock (_gate)
+        {
+            var source = Known(id);
+            string[] kept = keepNewest ? [.. source.TokenHashes.TakeLast(1)] : [];
+            Save([.. All.Where(other => !ReferenceEquals(other, source)), source with { TokenHashes = kept }]);
+            return source.TokenHashes.Count - kept.Length;
+        }
+    }
+
+    SourceEntry Known(string id) => Find(id) ?? throw new CommandException($"there is no source '{id}'; `logwarden source list` shows those there are");
 
     void Save(IReadOnlyList<SourceEntry> sources)
     {
