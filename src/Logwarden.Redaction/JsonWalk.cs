@@ -48,6 +48,8 @@ ref struct JsonWalk
     FieldKind _kind;
     FieldKind _listKind;
     int _listUntil;
+    FieldKind _objectKind;
+    int _objectUntil;
     int _skip;
     int _valueQuote;
     int _key;
@@ -143,17 +145,13 @@ ref struct JsonWalk
     void OnName(int start, int end, int value)
     {
         var name = _json[start..end];
-        var hash = KeyedHash.Of(name, 1);
-        if (!_scratch.Keys.TryGet(hash, out var kind))
-        {
-            kind = _redactor.ReadField(name);
-            _scratch.Keys.Put(hash, kind);
-        }
+        var kind = FieldOf(name);
         if ((kind & FieldKind.PathEnd) != FieldKind.None && _redactor.IsPayloadPath(_json.Slice(_key, _keyLength), name)) kind |= FieldKind.Payload;
         _key = start;
         _keyLength = end - start;
         if (value >= _json.Length) return;
         var first = _json[value];
+        if ((kind & FieldKind.Named) != FieldKind.None) kind |= KindOfNamed(start, value);
         if ((kind & FieldKind.Payload) != FieldKind.None)
         {
             _skip = OnPayload(value);
@@ -168,10 +166,52 @@ ref struct JsonWalk
             _listUntil = ValueEnd(value);
             _listKind = kind;
         }
+        else if (first is (byte)'{' && value >= _objectUntil && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)
+        {
+            _objectUntil = ValueEnd(value);
+            _objectKind = kind & (FieldKind.Sensitive | KeyMask);
+        }
         else if (first is (byte)'-' or (>= (byte)'0' and <= (byte)'9'))
         {
             OnBare(value, kind);
         }
+    }
+
+    /// <summary>
+    /// What a value is by the name that stands beside it (<c>{"name": "DB_PASSWORD", "value": …}</c>, also the other way around), else by that of the object which it
+    /// is in (<c>"password": {"value": …}</c>).
+    /// </summary>
+    FieldKind KindOfNamed(int start, int value)
+    {
+        var name = _pairEnd > 0 && _json[_pairEnd..start].IndexOfAny("{}[]"u8) < 0 ? _json[_pairStart.._pairEnd] : NameBehind(value);
+        if (!name.IsEmpty) return FieldOf(name) & (FieldKind.Sensitive | KeyMask);
+        return start < _objectUntil ? _objectKind : FieldKind.None;
+    }
+
+    readonly ReadOnlySpan<byte> NameBehind(int value)
+    {
+        const int NameMax = 80;
+        if (_json[value] != '"') return default;
+        var next = SkipSpace(StringEnd(value + 1) + 1);
+        if (next >= _json.Length || _json[next] != ',') return default;
+        var field = SkipSpace(next + 1) + 1;
+        if (field >= _json.Length || _json[field - 1] != '"') return default;
+        var fieldEnd = StringEnd(field);
+        var colon = SkipSpace(fieldEnd + 1);
+        if (colon >= _json.Length || _json[colon] != ':' || (_redactor.ReadField(_json[field..fieldEnd]) & FieldKind.Names) == FieldKind.None) return default;
+        var name = SkipSpace(colon + 1) + 1;
+        if (name >= _json.Length || _json[name - 1] != '"') return default;
+        var end = StringEnd(name);
+        return end - name <= NameMax ? _json[name..end] : default;
+    }
+
+    readonly FieldKind FieldOf(ReadOnlySpan<byte> name)
+    {
+        var hash = KeyedHash.Of(name, 1);
+        if (_scratch.Keys.TryGet(hash, out var kind)) return kind;
+        kind = _redactor.ReadField(name);
+        _scratch.Keys.Put(hash, kind);
+        return kind;
     }
 
     int OnPayload(int value)
@@ -236,7 +276,6 @@ ref struct JsonWalk
 
     void OnString(int start, int end, bool escaped, FieldKind kind)
     {
-        var (pairStart, pairEnd) = (_pairStart, _pairEnd);
         _pairEnd = 0;
         if (end <= start) return;
         var personal = PersonalAt(start, end, out var isActor);
@@ -244,7 +283,6 @@ ref struct JsonWalk
         if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) (_pairStart, _pairEnd) = (start, end);
         var value = _json[start..end];
         var key = (KeyKind)(kind & KeyMask);
-        if ((kind & FieldKind.Named) != FieldKind.None && key == KeyKind.None && pairEnd > 0) key = KeyNames.Read(_json[pairStart..pairEnd]);
         if ((kind & FieldKind.Sensitive) != FieldKind.None || (key & ~(KeyKind.AccessKeyId | KeyKind.About | KeyKind.Id)) != KeyKind.None)
         {
             if (OnKeyed(value, start, end, kind, key)) return;

@@ -153,6 +153,8 @@ public sealed partial class Redactor
         return _fields.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text[..length], out var known) ? kind | known : kind;
     }
 
+    internal static readonly string[] NamesFields = ["name", "key", "parameterKey", "parameterName", "header"];
+
     // What the names of fields mean by themselves and by the options.
     Dictionary<string, FieldKind> FieldsOf(RedactionOptions options, IEnumerable<string> payloads)
     {
@@ -165,8 +167,8 @@ public sealed partial class Redactor
         Add(FieldKind.PathEnd, _payloadEnds.Select(end => end[(end.IndexOf('.', StringComparison.Ordinal) + 1)..]));
         Add(FieldKind.Sensitive, options.SensitiveFields);
         Add(FieldKind.Actor, options.ActorFields);
-        Add(FieldKind.Names, ["name", "key", "parameterKey", "parameterName", "header"]);
-        Add(FieldKind.Named, ["value", "parameterValue"]);
+        Add(FieldKind.Names, NamesFields);
+        Add(FieldKind.Named, ["value", "values", "parameterValue", "stringValue", "newValue", "oldValue", "plaintext", "resolvedValue"]);
         return fields;
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Logwarden.Redaction.Rules;
 
 namespace Logwarden.Redaction;
@@ -37,6 +38,8 @@ ref partial struct Scanner
         // "Unseal Key 2: …"
         if (name.Length <= 2 && nameStart > 4 && Chars.Is(name[0], Ch.Digit) && _text[..nameStart].EndsWith("ey "u8)) name = _text[Chars.RunStart(_text, nameStart - 1, 0, Ch.Name)..(nameStart - 1)];
         var kind = ReadName(name);
+        if (kind == KeyKind.None && name.Length == 5 && Chars.StartsWithNoCase(name, "value"u8)) kind = ReadName(NameBefore(nameStart));
+        if (kind == KeyKind.None && nameStart > 0 && _text[nameStart - 1] is (byte)'?' or (byte)'&' && place.Separator == '=' && OnQuery(name, place)) return;
         if (kind == KeyKind.AccessKeyId && place is { Enclosed: true, Quote: (byte)'"' }) OnIdentifier(name, place);
         if (kind is KeyKind.None or KeyKind.AccessKeyId) return;
         if (place.Separator == ' ' && (kind & (KeyKind.Password | KeyKind.About)) != KeyKind.Password) return;
@@ -47,6 +50,47 @@ ref partial struct Scanner
         if (valueEnd <= place.Start) return;
         if (place.Separator == ' ' && !ProseValue(nameStart, place, valueEnd)) return;
         OnValue(kind, nameStart, place, valueEnd);
+    }
+
+    // name: DB_PASSWORD, value: …: the name that a value has where both are members, in JSON that is text here, in YAML and in what programs print of their structures.
+    readonly ReadOnlySpan<byte> NameBefore(int nameStart)
+    {
+        var floor = Math.Max(0, nameStart - PairMax);
+        var to = LeftOf(nameStart, floor, comma: true);
+        var from = Chars.RunStart(_text, to, floor, Ch.Token | Ch.Dot);
+        var sign = LeftOf(from, floor, comma: false);
+        if (from == to || sign <= floor || _text[sign - 1] is not ((byte)':' or (byte)'=')) return default;
+        var end = LeftOf(sign - 1, floor, comma: false);
+        var field = _text[Chars.RunStart(_text, end, floor, Ch.Name)..end];
+        foreach (var known in NamesFields)
+            if (field.Length == known.Length && Chars.StartsWithNoCase(field, known)) return _text[from..to];
+        return default;
+    }
+
+    static readonly byte[][] NamesFields = [.. Redactor.NamesFields.Select(field => System.Text.Encoding.ASCII.GetBytes(field.ToLowerInvariant()))];
+
+    readonly int LeftOf(int p, int floor, bool comma)
+    {
+        while (p > floor && (Chars.Is(_text[p - 1], Ch.Space | Ch.Quote) || _text[p - 1] == '\\' || comma && _text[p - 1] is (byte)',' or (byte)';')) p--;
+        return p;
+    }
+
+    static readonly SearchValues<byte> QueryEnds = SearchValues.Create("& \t\r\n\"'<>#"u8);
+
+    static readonly byte[][] QuerySecrets = [.. new[] { "code", "ticket", "signature", "x-amz-signature", "x-goog-signature", "samlresponse", "oobcode", "invite" }.Select(System.Text.Encoding.ASCII.GetBytes)];
+
+    // ?code=…&state=…: what a query of a URL hands over once: an OAuth code, a CAS ticket, a signature that lets its holder in.
+    bool OnQuery(ReadOnlySpan<byte> name, in Place place)
+    {
+        foreach (var known in QuerySecrets)
+        {
+            if (name.Length != known.Length || !Chars.StartsWithNoCase(name, known)) continue;
+            var rest = _text[place.Start..Math.Min(_text.Length, place.Start + ValueMax)];
+            var length = rest.IndexOfAny(QueryEnds);
+            var value = length < 0 ? rest : rest[..length];
+            return !Placeholders.IsReference(value) && Look.At(value).Random(16, 3.0) && Hit(RedactionRules.Secret, place.Start, place.Start + value.Length);
+        }
+        return false;
     }
 
     // "accessKeyId": "AKIA…" names a principal, in a record that is text as in one that is JSON.
@@ -425,7 +469,7 @@ ref partial struct Scanner
         if (name.Length is < 3 or > 40) return false;
         var a = Chars.Lower(name[^1]);
         var b = Chars.Lower(name[^2]);
-        return (a == 'd' && b is (byte)'r' or (byte)'w') || (a == 's' && b == 's') || (a == 'e' && b is (byte)'d' or (byte)'s');
+        return (a == 'd' && b is (byte)'r' or (byte)'w') || (a == 't' && b == 'r') || (a == 's' && b == 's') || (a == 'e' && b is (byte)'d' or (byte)'s');
     }
 
     // Prose, netrc files and options of command lines put no sign between the word and the password.
@@ -435,29 +479,69 @@ ref partial struct Scanner
             return _text[place.Start] != '-';
         var value = _text[place.Start..end];
         if (place.Quote != 0) return value.IndexOf((byte)' ') < 0 && value.Length >= 4 && _text[place.Start..].Length > 0;
-        if (value.SequenceEqual("is"u8)) return OnProse(end);
-        if (value.SequenceEqual("for"u8) || value.SequenceEqual("of"u8)) return OnProse(end);
+        if (OnProse(place.Start)) return false;
+        // DB_PASSWORD hunter2: a setting without a sign, as in a Dockerfile.
+        if (Chars.RunEnd(_text, nameStart, Ch.Up | Ch.Under | Ch.Digit) >= place.Start - 1 && _text[nameStart..place.Start].IndexOf((byte)'_') > 0)
+            return PlainPassword(value);
         // netrc: "login NAME password VALUE"
         var before = _text[Math.Max(0, nameStart - 80)..nameStart];
         return before.IndexOf("login "u8) >= 0 && Chars.Is(value[0], Ch.Alnum) && value.Length >= 4;
     }
 
-    // "the password is 'x'", 'password for the user "a" is "b"': the quoted word after "is".
+    // "the password is 'x'", 'password for the user "a" is "b"', "password reset to x1y2z3": the word after "is" or its like.
     bool OnProse(int from)
     {
-        var line = _text[from..Math.Min(_text.Length, from + 80)];
-        if (line.IndexOf((byte)'\n') is >= 0 and var cut) line = line[..cut];
-        var at = _text[(from - 2)..from].SequenceEqual("is"u8) ? 0 : line.IndexOf(" is "u8) is >= 0 and var i ? i + 3 : -1;
-        if (at < 0) return false;
-        while (at < line.Length && line[at] is (byte)' ' or (byte)':') at++;
-        if (at >= line.Length || !Chars.Is(line[at], Ch.Quote)) return false;
-        var close = line[(at + 1)..].IndexOf(line[at]);
-        if (close < 3 || line.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
-        // 'password for the user "a" is "b"'
-        var quoted = line[..at].IndexOf(line[at]);
-        var account = quoted < 0 ? -1 : line[(quoted + 1)..at].IndexOf(line[at]);
-        if (account > 0) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
-        Hit(RedactionRules.Password, from + at + 1, from + at + 1 + close);
+        const int WordsMax = 8;
+        var limit = Math.Min(_text.Length, from + 80);
+        if (_text[from..limit].IndexOf((byte)'\n') is >= 0 and var line) limit = from + line;
+        var p = from;
+        for (var words = 0; words < WordsMax && p < limit; words++)
+        {
+            var space = _text[p..limit].IndexOf((byte)' ');
+            if (space <= 0) return false;
+            var word = _text.Slice(p, space);
+            p = Gap(p + space, limit);
+            if (!IsCopula(word))
+            {
+                // A sentence, or another assignment, ends what was said of the password.
+                if (word[^1] is (byte)'.' or (byte)',' or (byte)';' or (byte)':' || word.IndexOf((byte)'=') >= 0) return false;
+                continue;
+            }
+            return p < limit && OnProseValue(from, p, limit);
+        }
         return false;
+    }
+
+    static bool IsCopula(ReadOnlySpan<byte> word)
+    {
+        if (word[^1] == ':') word = word[..^1];
+        return word.SequenceEqual("is"u8) || word.SequenceEqual("was"u8) || word.SequenceEqual("to"u8) || word.SequenceEqual("lautet"u8) || word.SequenceEqual("ist"u8);
+    }
+
+    bool OnProseValue(int from, int at, int limit)
+    {
+        if (!Chars.Is(_text[at], Ch.Quote))
+        {
+            var end = at + (_text[at..limit].IndexOf((byte)' ') is >= 0 and var space ? space : limit - at);
+            while (end > at && _text[end - 1] is (byte)'.' or (byte)',' or (byte)';' or (byte)'!' or (byte)')' or (byte)'"' or (byte)'\'' or (byte)'\r') end--;
+            return end > at && PlainPassword(_text[at..end]) && Hit(RedactionRules.Password, at, end);
+        }
+        var close = _text[(at + 1)..limit].IndexOf(_text[at]);
+        if (close < 3 || _text.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
+        // 'password for the user "a" is "b"'
+        var quoted = _text[from..at].IndexOf(_text[at]);
+        var account = quoted < 0 ? -1 : _text[(from + quoted + 1)..at].IndexOf(_text[at]);
+        if (account > 0) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
+        return Hit(RedactionRules.Password, at + 1, at + 1 + close);
+    }
+
+    // No word of a sentence: letters and digits or signs mixed, and no time, name of an algorithm, path or version.
+    static bool PlainPassword(ReadOnlySpan<byte> value)
+    {
+        if (value.Length < 6 || Placeholders.IsReference(value) || Placeholders.IsPartlyMasked(value)) return false;
+        var look = Look.At(value);
+        if (look.Digits == 0 || look.Letters < 2 || look.Slashes > 0 || look.Dots > 1 || Uuid(value) || value.IndexOf((byte)':') >= 0) return false;
+        return !Chars.StartsWithNoCase(value, "sha"u8) && !Chars.StartsWithNoCase(value, "md5"u8) && !Chars.StartsWithNoCase(value, "scram"u8) && !Chars.StartsWithNoCase(value, "utf"u8)
+            && !Chars.StartsWithNoCase(value, "base"u8) && !Chars.StartsWithNoCase(value, "pbkdf2"u8) && !Chars.StartsWithNoCase(value, "argon2"u8) && !Chars.Is(value[0], Ch.Digit);
     }
 }

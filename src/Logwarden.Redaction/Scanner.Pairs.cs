@@ -2,11 +2,10 @@ using Logwarden.Redaction.Rules;
 
 namespace Logwarden.Redaction;
 
-/// <summary>Credentials that are pairs or lists: an account beside its password, netrc entries, arguments of commands, private members of a JWK.</summary>
+/// <summary>Credentials that are pairs or lists: an account beside its password, netrc entries, private members of a JWK.</summary>
 ref partial struct Scanner
 {
     const int PairMax = 160;
-    const int ArgumentsMax = 400;
 
     static ReadOnlySpan<byte> Blanks => " \t\r\n"u8;
 
@@ -48,22 +47,6 @@ ref partial struct Scanner
         if (p < 0 || !_text[Gap(p, limit)..].StartsWith("password"u8)) return false;
         p = NextArgument(Gap(p, limit) + 8, limit, out var value);
         return p > 0 && !Placeholders.IsReference(_text[value..p]) && Hit(RedactionRules.Password, start, p);
-    }
-
-    readonly int Gap(int p, int limit)
-    {
-        while (p < limit && Chars.Is(_text[p], Ch.Space)) p++;
-        return p;
-    }
-
-    // End of the word after the space at p, -1 when there is none.
-    readonly int NextArgument(int p, int limit, out int start)
-    {
-        start = Gap(p, limit);
-        if (start == p || start >= limit) return -1;
-        var rest = _text[start..limit];
-        var length = rest.IndexOfAny(Blanks);
-        return length < 0 ? limit : start + length;
     }
 
     /// <summary>credentials { username 'x' password 'y' } of a Gradle script: what stands between the braces.</summary>
@@ -149,69 +132,6 @@ ref partial struct Scanner
         return stop - end - 1 == Length && Hit(RedactionRules.PasswordHash, start, stop);
     }
 
-    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, psexec -p VALUE, mysql -pVALUE; redis-cli -a VALUE, ldapsearch -w VALUE.</summary>
-    bool OnOption(int end, ReadOnlySpan<byte> option)
-    {
-        var account = option[1] == 'u';
-        var limit = Math.Min(_text.Length, end + ArgumentsMax);
-        var line = _text[end..limit].IndexOf((byte)'\n');
-        if (line >= 0) limit = end + line;
-        for (var p = Chars.RunEnd(_text, end, Ch.Dotted); p < limit;)
-        {
-            var next = NextArgument(p, limit, out var word);
-            if (next < 0) return false;
-            var argument = _text[word..next];
-            p = next;
-            if (option[1] == 'p' && argument.Length >= 6 && argument.StartsWith("-p"u8) && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8))
-                return !Placeholders.IsReference(argument[2..]) && Hit(RedactionRules.Password, word + 2, next);
-            if (!(account ? argument.SequenceEqual("-u"u8) || argument.SequenceEqual("--user"u8) : argument.SequenceEqual(option))) continue;
-            var stop = NextArgument(next, limit, out var value);
-            if (stop < 0) return false;
-            if (account) value += Math.Max(_text[value..stop].IndexOf((byte)':') + 1, 0);
-            else if (Chars.Is(_text[value], Ch.Quote)) value++;
-            if (Chars.Is(_text[stop - 1], Ch.Quote)) stop--;
-            if (account && _text[value - 1] != ':' || stop - value < 4 || Placeholders.IsReference(_text[value..stop])) return false;
-            return Hit(RedactionRules.Password, value, stop);
-        }
-        return false;
-    }
-
-    /// <summary>net user NAME VALUE /add, on the command line of Windows; a star asks for the password, a slash begins an option.</summary>
-    bool OnNetUser(int end)
-    {
-        var limit = Math.Min(_text.Length, end + ArgumentsMax);
-        if (_text[end..limit].IndexOfAny((byte)'\n', (byte)'\r') is >= 0 and var line) limit = end + line;
-        var p = NextArgument(Chars.RunEnd(_text, end, Ch.Dotted), limit, out _);
-        p = p < 0 ? p : NextArgument(p, limit, out _);
-        if (p < 0) return false;
-        p = NextArgument(p, limit, out var value);
-        if (p < 0) return false;
-        var to = p;
-        if (Chars.Is(_text[value], Ch.Quote)) value++;
-        while (to > value && (Chars.Is(_text[to - 1], Ch.Quote) || _text[to - 1] == '\\')) to--;
-        return to - value >= 4 && _text[value] is not ((byte)'/' or (byte)'*') && !Placeholders.IsReference(_text[value..to]) && Hit(RedactionRules.Password, value, to);
-    }
-
-    /// <summary>new DirectoryEntry("LDAP://…", "account", "password"): all three arguments.</summary>
-    bool OnDirectoryEntry(int end)
-    {
-        if (end >= _text.Length || _text[end] != '(') return false;
-        var limit = Math.Min(_text.Length, end + ArgumentsMax);
-        int p = end + 1, arguments = 0, first = 0, last = 0;
-        while (arguments < 3)
-        {
-            p = Gap(p, limit);
-            if (p >= limit || _text[p] is not ((byte)'"' or (byte)'\'')) return false;
-            var close = _text[(p + 1)..limit].IndexOf(_text[p]);
-            if (close < 0) return false;
-            if (arguments++ == 0) first = p + 1;
-            last = p + 1 + close;
-            p = Gap(last + 1, limit);
-            if (arguments < 3 && (p >= limit || _text[p++] != ',')) return false;
-        }
-        return Hit(RedactionRules.ConnectionString, first, last);
-    }
-
     /// <summary>
     /// A word and mere space before a value: "vendor SECRET value", "define token value". Only a value that looks random goes.
     /// </summary>
@@ -227,16 +147,20 @@ ref partial struct Scanner
             var before = Chars.RunStart(_text, nameStart - 1, Math.Max(0, nameStart - 40), Ch.Name);
             kind |= ReadName(_text[before..(nameStart - 1)]) & KeyKind.Vendor;
         }
-        var to = place.Start;
+        // "api key is x"
+        var to = _text[place.Start..].StartsWith("is "u8) ? place.Start + 3 : _text[place.Start..].StartsWith("is: "u8) ? place.Start + 4 : place.Start;
+        var from = to;
         var stop = Math.Min(_text.Length, to + 512);
         while (to < stop && _text[to] > ' ' && !Chars.Is(_text[to], Ch.Quote) && _text[to] is not ((byte)',' or (byte)';' or (byte)')')) to++;
-        var value = _text[place.Start..to];
+        var value = _text[from..to];
+        // aws configure set aws_secret_access_key VALUE
+        if (value.Length == 40 && name.EndsWith("secret_access_key"u8) && Look.At(value) is { Entropy: > 4.0 } && Hit(RedactionRules.AwsSecretKey, from, to)) return;
         if (value.Length < 12 || Placeholders.IsReference(value) || Placeholders.IsPartlyMasked(value)) return;
         var look = Look.At(value);
         var vendor = (kind & KeyKind.Vendor) != KeyKind.None && VendorLook(look, more: true) && look.Digits > 2;
         var secret = (kind & KeyKind.Secret) != KeyKind.None && (look.Random(16, 3.0) && look.Digits >= 4 && look.Slashes + look.Dots + look.Others == 0 && look.Dashes <= 1
             || Uuid(value) && Chars.StartsWithNoCase(name[^Math.Min(name.Length, 3)..], "key"u8));
-        if (vendor || secret) Hit(vendor ? RedactionRules.VendorKey : RedactionRules.Secret, place.Start, to);
+        if (vendor || secret) Hit(vendor ? RedactionRules.VendorKey : RedactionRules.Secret, from, to);
     }
 
     // …secret, …token, …key, …access

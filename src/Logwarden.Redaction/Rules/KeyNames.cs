@@ -109,6 +109,7 @@ static class KeyNames
         // salt2, key1
         while (compact.Length > 3 && Chars.Is(compact[^1], Ch.Digit)) compact = compact[..^1];
         if (EndsWith(compact, "salt"u8)) kind |= KeyKind.Secret;
+        if (compact.SequenceEqual("passe"u8)) kind |= KeyKind.Password; // mot de passe
         if (EndsWithAny(compact, PasswordEndings) && !EndsWithAny(compact, NotPassword)) kind |= KeyKind.Password;
         if (EndsWithAny(compact, KeyEndings)) kind |= KeyKind.Key;
         return EndsWith(compact, "id"u8) ? kind | KeyKind.Id : kind;
