@@ -47,7 +47,7 @@ public sealed class IntakeWorker
         _time = time;
         _source = Encoding.UTF8.GetBytes(route.Source);
         _format = Encoding.UTF8.GetBytes(route.Format.Name);
-        _quarantine = new(redactor, _source, _format);
+        _quarantine = new(redactor, _source, route.Format);
     }
 
     /// <summary>Why the last record that went to quarantine could not be taken in; null when none did.</summary>

@@ -11,10 +11,13 @@ namespace Logwarden.Flow;
 /// Makes the event that stands for a record which could not be taken in: an OCSF base event (class_uid 0) with the reason, the position
 /// and a redacted excerpt of the record.
 /// </summary>
-sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
+sealed class QuarantineWriter(Redactor redactor, byte[] source, IFormat format)
 {
     const int ScannedBytesMax = 256 * 1024;
     const int ExcerptBytesMax = 1024;
+
+    // So much of the shape tells what kind of thing it was.
+    const int ShapeBytesMax = 256;
 
     // The end of what was cut off may be half a secret, which no rule knows: so much of it is not shown, secrets being shorter.
     const int MarginBytes = 4096;
@@ -23,6 +26,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
     static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
     static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    readonly byte[] _format = Encoding.UTF8.GetBytes(format.Name);
     readonly ArrayBufferWriter<byte> _json = new(4096);
     readonly ArrayBufferWriter<byte> _redacted = new(4096);
     readonly ArrayBufferWriter<byte> _counts = new(256);
@@ -75,27 +79,62 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, byte[] format)
             Missing = MissingFields.User | MissingFields.Ip | MissingFields.Time | MissingFields.Action | MissingFields.Object,
             Class = Class,
             Source = source,
-            Format = format,
+            Format = _format,
             Redactions = _counts.WrittenSpan,
             Json = _json.WrittenSpan,
         };
     }
 
     /// <summary>
-    /// Redacts first and cuts then, so that a cut can't hide a secret from the rules; the cut itself falls on a word boundary, since
-    /// half a token may no longer look like one.
+    /// What may be seen of the record: of JSON what stands before the first payload field, of a line of PostgreSQL what stands before its message. Of the rest, where nothing tells what is
+    /// payload, literal or name, the shape is shown (<c>Aaaa 9999</c>). Redacts first and cuts then, so that a cut can't hide a secret from the rules; the cut itself falls on a word
+    /// boundary, since half a token may no longer look like one.
     /// </summary>
     string Excerpt(in FramedRecord record)
     {
         var scanned = record.Bytes[..Math.Min(record.Bytes.Length, ScannedBytesMax)];
+        var isCut = record.IsCut || scanned.Length < record.Bytes.Length;
+        var shown = format.Framing.Kind is FramingKind.PostgresLog ? Prefix(scanned) : Beginning(scanned);
+        if (shown < scanned.Length) return Redacted(scanned[..shown], isCut: false) + Shape(scanned[shown..]);
+        return Redacted(scanned, isCut);
+    }
+
+    // A piece of a document may be a piece of a payload: only a document that is there from its beginning is shown.
+    int Beginning(ReadOnlySpan<byte> record)
+    {
+        var start = record.IndexOfAnyExcept(" \t\r\n\uFEFF"u8);
+        if (start < 0 || record[start] is not ((byte)'{' or (byte)'[')) return 0;
+        var payload = redactor.PayloadAt(record);
+        return payload < 0 ? record.Length : payload;
+    }
+
+    // "2026-11-25 01:02:03 UTC [77] LOG:  " and nothing of CSV and JSON, whose fields no longer tell where the statement is.
+    static int Prefix(ReadOnlySpan<byte> record)
+    {
+        var message = record.IndexOf(":  "u8);
+        return message < 0 || record[0] == '{' || record[..message].IndexOf((byte)'"') >= 0 ? 0 : message + 3;
+    }
+
+    string Redacted(ReadOnlySpan<byte> record, bool isCut)
+    {
         _redacted.ResetWrittenCount();
-        var changed = redactor.Text(scanned, _scratch, _redacted);
+        var changed = redactor.Text(record, _scratch, _redacted);
         if (changed) _scratch.WriteCounts(_counts);
-        var text = changed ? _redacted.WrittenSpan : scanned;
-        if (record.IsCut || scanned.Length < record.Bytes.Length) text = text[..Math.Max(0, text.Length - MarginBytes)];
+        var text = changed ? _redacted.WrittenSpan : record;
+        if (isCut) text = text[..Math.Max(0, text.Length - MarginBytes)];
         else if (text.Length <= ExcerptBytesMax) return Encoding.UTF8.GetString(text);
         return Encoding.UTF8.GetString(ToBoundary(text[..Math.Min(text.Length, ExcerptBytesMax)]));
     }
+
+    // Letters, digits and everything beyond ASCII as their kind; punctuation stays.
+    static string Shape(ReadOnlySpan<byte> text) => string.Create(Math.Min(text.Length, ShapeBytesMax), text[..Math.Min(text.Length, ShapeBytesMax)], static (shape, text) =>
+    {
+        for (var i = 0; i < shape.Length; i++)
+        {
+            var c = (char)text[i];
+            shape[i] = char.IsAsciiDigit(c) ? '9' : char.IsAsciiLetterUpper(c) ? 'A' : char.IsAsciiLetterLower(c) || c > 126 ? 'a' : c < ' ' ? ' ' : c;
+        }
+    });
 
     static ReadOnlySpan<byte> ToBoundary(ReadOnlySpan<byte> cut)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Logwarden.Events;
 using Logwarden.Flow;
 using Logwarden.Formats;
@@ -76,6 +77,34 @@ public class QuarantineExcerptTests
         }
     }
 
+    // Data that no rule knows by its look: it is data because of where it stands.
+    [Theory]
+    [InlineData("app", "{\"dt\":\"2026-11-25T01:02:03Z\",\"user\":\"ada\",\"request_body\":\"{\\\"patient\\\":\\\"Ada Lovelace\\\"}\",oops}\n", "2026-11-25T01:02:03Z")]
+    [InlineData("app", "{\"user\":\"ada\",\"request_body\":{\"patient\":\"Ada Lovelace", "\\u0022user\\u0022:\\u0022ada")]
+    [InlineData("json", "{'user':'ada', 'response_body': 'Ada Lovelace'}\n", "'user':'ada'")]
+    [InlineData("app", "atient\": \"Ada Lovelace\"}\n", "aaaaa")]
+    [InlineData("app", "<165>1 2026-11-25T01:02:03Z host app - patient Ada Lovelace\n", "<999>9 9999-99-99A99:99:99A aaaa aaa - ")]
+    [InlineData("k8s-audit", "{\"kind\":\"Event\",\"requestObject\":{\"data\":\"Ada Lovelace\",oops}}\n", "requestObject")]
+    [InlineData("pgaudit", "2026-11-25 01:02:03 UTC [77] LOG:  AUDIT: SESSION,1,1,WRITE,INSERT,,,\"insert into p values ('Ada Lovelace')\n", "UTC [77] LOG:  AAAAA: AAAAAAA,9,9,AAAAA")]
+    [InlineData("pgaudit", "{\"timestamp\":\"2026-11-25 01:02:03.004 UTC\",\"message\":\"AUDIT: SESSION,1,1,WRITE,INSERT,,,insert into p values ('Ada Lovelace", "aaaaaaaaa")]
+    [InlineData("pgaudit", "2026-11-25 01:02:03.004 UTC,\"app\",\"shop\",77,\"insert into p values ('Ada Lovelace", "9999-99-99 99:99:99.999")]
+    public void What_may_be_payload_or_a_statement_is_shown_by_its_shape(string format, string input, string shown)
+    {
+        foreach (var json in Stored(format, input))
+        {
+            Assert.DoesNotContain("Lovelace", json, StringComparison.Ordinal);
+            if (!json.Contains("\"class_uid\":0", StringComparison.Ordinal)) continue;
+            Assert.Contains(shown, json.Replace("\\\"", "\\u0022", StringComparison.Ordinal), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Where_a_payload_begins_is_found_in_any_torn_text() => Gen.String[Gen.Char["abc{}[]\"\\:=,' _"], 0, 40].Sample(before =>
+    {
+        var text = Encoding.UTF8.GetBytes(before + "\n\"request_body\" : rest");
+        Assert.InRange(Redactor.PayloadAt(text), 1, text.Length - 4);
+    });
+
     static string Record(string how, string text) => how switch
     {
         "garbage" => text + "\n",
@@ -96,6 +125,12 @@ public class QuarantineExcerptTests
 
     static void AssertHidden(string format, string input, string secret)
     {
+        foreach (var json in Stored(format, input))
+            for (var at = 0; at + 8 <= secret.Length; at++) Assert.DoesNotContain(secret.Substring(at, 8), json, StringComparison.Ordinal);
+    }
+
+    static List<string> Stored(string format, string input)
+    {
         var route = new IntakeRoute("s", FormatCatalog.Find(format)!, null);
         var worker = new IntakeWorker(route, Redactor, Classifier, DedupKeys.Passing(), TimeProvider.System);
         var batch = new AppendBatch { Source = "s" };
@@ -104,11 +139,10 @@ public class QuarantineExcerptTests
         while (reader.Read(out var record)) worker.Add(record, RecordOrigin.None, batch);
 
         Assert.NotEmpty(batch.Entries);
-        foreach (var entry in batch.Entries)
+        return [.. batch.Entries.Select(entry =>
         {
             Assert.True(EventEncoding.TryRead(batch.Bytes.WrittenSpan.Slice(entry.Start, entry.Length), out var stored));
-            var json = Encoding.UTF8.GetString(stored.Json);
-            for (var at = 0; at + 8 <= secret.Length; at++) Assert.DoesNotContain(secret.Substring(at, 8), json, StringComparison.Ordinal);
-        }
+            return Encoding.UTF8.GetString(stored.Json);
+        })];
     }
 }
