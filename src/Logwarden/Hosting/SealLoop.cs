@@ -30,8 +30,14 @@ sealed partial class SealLoop : IAsyncDisposable
     readonly TimeProvider _time;
     readonly ILogger _log;
     readonly Action<string>? _tell;
+    readonly Func<CancellationToken, Task<string?>> _index;
     readonly CancellationTokenSource _stop = new();
     readonly Task _running;
+
+    // Of the loop alone.
+    long? _since;
+    long? _indexAt;
+    TimeSpan _pause = LookEvery;
 
     /// <summary>Starts it.</summary>
     /// <param name="installation">What to seal.</param>
@@ -39,13 +45,18 @@ sealed partial class SealLoop : IAsyncDisposable
     /// <param name="time">Clock.</param>
     /// <param name="log">Log; null is none.</param>
     /// <param name="tell">Is told of each failure, in a sentence for people.</param>
-    public SealLoop(Installation installation, SealOptions options, TimeProvider time, ILogger? log = null, Action<string>? tell = null)
+    /// <param name="index">Makes the text indexes, or says why it could not; null is <see cref="Installation.IndexAsync"/>. For tests of what happens when it fails.</param>
+    public SealLoop(
+        Installation installation, SealOptions options, TimeProvider time, ILogger? log = null, Action<string>? tell = null,
+        Func<CancellationToken, Task<string?>>? index = null)
     {
         _installation = installation;
         _options = options;
         _time = time;
         _log = log ?? NullLogger.Instance;
         _tell = tell;
+        _index = index ?? installation.IndexAsync;
+        _indexAt = time.GetTimestamp(); // what an earlier run left without one
         _running = Task.Run(() => RunAsync(_stop.Token), CancellationToken.None);
     }
 
@@ -67,53 +78,64 @@ sealed partial class SealLoop : IAsyncDisposable
 
     async Task RunAsync(CancellationToken cancel)
     {
-        long? since = null;
-        var pause = LookEvery;
-        long? indexAt = _time.GetTimestamp(); // what an earlier run left without one
         while (!cancel.IsCancellationRequested)
         {
             try
             {
-                await Task.Delay(pause, _time, cancel);
-                var waiting = _installation.Journal.DurableEnd - _installation.SealedTo;
-                if (indexAt is { } due && _time.GetTimestamp() >= due) indexAt = await IndexAsync(cancel);
-                if (waiting == 0)
-                {
-                    since = null;
-                    continue;
-                }
-                since ??= _time.GetTimestamp();
-                if (waiting < _options.EventsMax && !(_time.GetElapsedTime(since.Value) >= _options.AgeMax)) continue;
-                // Not cancelled half way: stopping waits for the seal, so that a stop leaves nothing to recover.
-                await _installation.SealAsync(CancellationToken.None);
-                LogSealed(_installation.SealedTo, waiting);
-                (since, pause) = (null, LookEvery);
-                Volatile.Write(ref _failure, null);
-                indexAt = _time.GetTimestamp();
+                await Task.Delay(_pause, _time, cancel);
+                await SealDueAsync();
+                await IndexDueAsync(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception failed) when (failed is not OutOfMemoryException)
-            {
-                // Also a time-out of the archive's client, which comes as a cancellation that is not ours.
-                pause = TimeSpan.FromTicks(Math.Min(Math.Max(pause.Ticks, TimeSpan.TicksPerSecond) * 2, PauseMax.Ticks));
-                Volatile.Write(ref _failure, failed.Message);
-                if (failed is IOException) LogFailed(pause, failed.Message);
-                else LogBroken(failed, pause);
-                _tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"sealing failed, next try in {pause.TotalSeconds:0} s: {failed.Message}"));
-            }
         }
     }
 
-    /// <summary>Makes what is missing; returns when to try again, null when all are there.</summary>
-    async Task<long?> IndexAsync(CancellationToken cancel)
+    async Task SealDueAsync()
     {
-        LastIndexError = await _installation.IndexAsync(cancel);
-        if (LastIndexError is null) return null;
-        LogIndexFailed(PauseMax, LastIndexError);
-        return _time.GetTimestamp() + (long)(PauseMax.TotalSeconds * _time.TimestampFrequency);
+        try
+        {
+            var waiting = _installation.Journal.DurableEnd - _installation.SealedTo;
+            if (waiting > 0)
+            {
+                _since ??= _time.GetTimestamp();
+                if (waiting < _options.EventsMax && !(_time.GetElapsedTime(_since.Value) >= _options.AgeMax)) return;
+                // Not cancelled half way: stopping waits for the seal, so that a stop leaves nothing to recover.
+                await _installation.SealAsync(CancellationToken.None);
+                LogSealed(_installation.SealedTo, waiting);
+                _indexAt = _time.GetTimestamp();
+            }
+            // Also when another has sealed what failed here: nothing waits, so nothing is wrong any more.
+            (_since, _pause) = (null, LookEvery);
+            Volatile.Write(ref _failure, null);
+        }
+        catch (Exception failed) when (failed is not OutOfMemoryException)
+        {
+            // Also a time-out of the archive's client, which comes as a cancellation that is not ours.
+            _pause = TimeSpan.FromTicks(Math.Min(Math.Max(_pause.Ticks, TimeSpan.TicksPerSecond) * 2, PauseMax.Ticks));
+            Volatile.Write(ref _failure, failed.Message);
+            if (failed is IOException) LogFailed(_pause, failed.Message);
+            else LogBroken(failed, _pause);
+            _tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"sealing failed, next try in {_pause.TotalSeconds:0} s: {failed.Message}"));
+        }
+    }
+
+    /// <summary>Makes the text indexes that are missing. Whatever comes of it, sealing goes on: an index only makes queries quicker.</summary>
+    async Task IndexDueAsync(CancellationToken cancel)
+    {
+        if (!(_time.GetTimestamp() >= _indexAt)) return;
+        try
+        {
+            LastIndexError = await _index(cancel);
+        }
+        catch (Exception failed) when (!cancel.IsCancellationRequested)
+        {
+            LastIndexError = failed.Message;
+        }
+        _indexAt = LastIndexError is null ? null : _time.GetTimestamp() + (long)(PauseMax.TotalSeconds * _time.TimestampFrequency);
+        if (LastIndexError is not null) LogIndexFailed(PauseMax, LastIndexError);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Sealed up to offset {Offset}, {Events} events.")]

@@ -51,6 +51,54 @@ public sealed class SealLoopTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task What_another_has_sealed_is_no_failure_any_more()
+    {
+        var store = new BreakableStore(new FolderBlobStore(_scratch.File("archive"), TimeProvider.System)) { Failure = () => Failure("archive away") };
+        var options = new InstallationOptions { Data = _scratch.File("data"), OpenStore = () => store };
+        await using var installation = await Installation.OpenAsync(options, TimeProvider.System, Cancel);
+        await Append(installation, 0);
+        await using var loop = new SealLoop(installation, new SealOptions(1, null), _time);
+        await Until(() => loop.Failure is not null);
+
+        store.Failure = null;
+        await installation.SealAsync(Cancel);
+
+        await Until(() => loop.Failure is null);
+        Assert.Equal(1, installation.SealedTo);
+    }
+
+    public static TheoryData<string> IndexFailures => ["damaged", "time-out", "a defect"];
+
+    [Theory]
+    [MemberData(nameof(IndexFailures))]
+    public async Task A_text_index_that_cannot_be_made_keeps_nothing_from_being_sealed(string what)
+    {
+        var options = new InstallationOptions { Data = _scratch.File("data") };
+        await using var installation = await Installation.OpenAsync(options, TimeProvider.System, Cancel);
+        var tries = 0;
+        var fails = true;
+        await using var loop = new SealLoop(installation, new SealOptions(1, null), _time, index: _ =>
+        {
+            Interlocked.Increment(ref tries);
+            return Volatile.Read(ref fails) ? throw Failure(what) : Task.FromResult<string?>(null);
+        });
+        for (var offset = 0; offset < 3; offset++)
+        {
+            await Append(installation, offset);
+            await Until(() => installation.SealedTo == offset + 1);
+        }
+        await Until(() => loop.LastIndexError is not null);
+
+        Assert.Null(loop.Failure);
+        Assert.Equal(Failure(what).Message, loop.LastIndexError);
+
+        var before = Volatile.Read(ref tries);
+        Volatile.Write(ref fails, false);
+        await Until(() => loop.LastIndexError is null);
+        Assert.True(Volatile.Read(ref tries) > before);
+    }
+
     static Exception Failure(string what) => what switch
     {
         "archive away" => new BlobStoreException("the archive is away", null),
