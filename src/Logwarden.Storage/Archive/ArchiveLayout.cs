@@ -27,6 +27,9 @@ public static class ArchiveLayout
     /// <summary><c>seals/NUMBER.note</c>.</summary>
     public static string Seal(long number) => string.Create(CultureInfo.InvariantCulture, $"{Seals}{number:D20}{NoteSuffix}");
 
+    /// <summary>What the keys of a thousand seals begin with: those whose number is this one but for the last three digits.</summary>
+    internal static string ThousandSeals(long number) => Seal(number)[..^(NoteSuffix.Length + 3)];
+
     /// <summary><c>log/CLASS/checkpoint/SIZE</c>.</summary>
     public static string Checkpoint(string @class, long size) => string.Create(CultureInfo.InvariantCulture, $"{Log}{@class}/checkpoint/{size:D20}");
 

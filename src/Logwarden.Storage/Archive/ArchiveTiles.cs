@@ -21,7 +21,7 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
     public async ValueTask<ReadOnlyMemory<byte>?> Get(TileId tile, CancellationToken cancel)
     {
         var key = ArchiveLayout.TileOf(@class, tile);
-        var bytes = tile.IsFull ? await store.ReadLocked(key, cancel) : await store.ReadBytes(key, versionId: null, cancel);
+        var bytes = tile.IsFull ? await store.ReadLocked(key, cancel) : await store.ReadSmall(key, versionId: null, cancel);
         return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -10,7 +11,8 @@ namespace Logwarden.Archive;
 /// <para>
 /// A blob is the file of its key. What protects it stands beside it in <c>KEY.lock</c>, one JSON object
 /// <c>{"mode":"COMPLIANCE","retainUntil":"2027-01-31T00:00:00Z","legalHold":false}</c>. Locked files are read-only (0444). A file
-/// appears under its name only whole and synced; its lock is there before it, so that no crash leaves it unprotected.
+/// appears under its name only whole and synced; its lock is there before it, so that no crash leaves it unprotected. What was in the way of
+/// <see cref="PutOver"/> is <c>KEY.aside-1</c> and so on, a blob like any other.
 /// </para>
 /// </summary>
 public sealed class FolderBlobStore : IBlobStore
@@ -66,6 +68,14 @@ public sealed class FolderBlobStore : IBlobStore
         else File.Delete(path + LockSuffix);
         Publish(fresh, path);
         return new(null, Stored: true);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<PutReceipt> PutOver(string key, Stream content, BlobLock protection, CancellationToken cancel)
+    {
+        var path = PathOf(key);
+        if (File.Exists(path) && !await HasBytes(path, content, cancel)) SetAside(path);
+        return await Put(key, content, protection, cancel);
     }
 
     /// <inheritdoc/>
@@ -211,6 +221,18 @@ public sealed class FolderBlobStore : IBlobStore
     {
         File.Move(fresh, path, overwrite: true);
         DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    // Its lock goes first: a crash in between leaves the file at its place, without.
+    static void SetAside(string path)
+    {
+        var number = 1;
+        while (File.Exists(Aside(number)) || File.Exists(Aside(number) + LockSuffix)) number++;
+        if (File.Exists(path + LockSuffix)) File.Move(path + LockSuffix, Aside(number) + LockSuffix, overwrite: false);
+        File.Move(path, Aside(number), overwrite: false);
+        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+
+        string Aside(int n) => string.Create(CultureInfo.InvariantCulture, $"{path}.aside-{n}");
     }
 
     static void MakeFolder(string path)

@@ -101,6 +101,12 @@ public interface IBlobStore : IDisposable
     /// <exception cref="BlobStoreException">The store failed, or what it holds after the put is not what was put.</exception>
     ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel);
 
+    /// <summary>
+    /// As <see cref="Put"/> with a lock, where somebody else may have put something: other bytes under the key stop nothing, stay as they are, and can still be
+    /// listed and read (as an older version; in a store without versions under another name beside it). For what carries its own proof, such as a signature.
+    /// </summary>
+    ValueTask<PutReceipt> PutOver(string key, Stream content, BlobLock protection, CancellationToken cancel);
+
     /// <summary>Copies a blob's bytes to a stream.</summary>
     /// <param name="key">Name.</param>
     /// <param name="versionId">Which version; null is the latest.</param>

@@ -98,7 +98,12 @@ public sealed class S3BlobStore : IBlobStore
         Call("say how it is set up", async () => await BucketCheck.Run(_client, _options.Bucket, cancel), cancel);
 
     /// <inheritdoc/>
-    public async ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel)
+    public ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel) => Put(key, content, protection, over: false, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<PutReceipt> PutOver(string key, Stream content, BlobLock protection, CancellationToken cancel) => Put(key, content, protection, over: true, cancel);
+
+    async ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, bool over, CancellationToken cancel)
     {
         var name = NameOf(key);
         if (content.Length > SinglePutBytesMax) throw new BlobStoreException($"{key} has {content.Length} bytes, more than one PUT takes", null);
@@ -109,7 +114,7 @@ public sealed class S3BlobStore : IBlobStore
             {
                 return protection is null
                     ? await Replace(name, content, digests, cancel)
-                    : await PutLocked(name, content, digests, protection, cancel);
+                    : await PutLocked(name, content, digests, protection, over, cancel);
             }
             catch (Exception e) when (attempt < Attempts && IsPassing(e, cancel))
             {
@@ -196,7 +201,7 @@ public sealed class S3BlobStore : IBlobStore
         }
     }
 
-    async ValueTask<PutReceipt> PutLocked(string name, Stream content, Digests digests, BlobLock protection, CancellationToken cancel)
+    async ValueTask<PutReceipt> PutLocked(string name, Stream content, Digests digests, BlobLock protection, bool over, CancellationToken cancel)
     {
         foreach (var version in await VersionsOf(name, cancel))
         {
@@ -207,7 +212,7 @@ public sealed class S3BlobStore : IBlobStore
                 if (!head.Covers(protection)) await ProtectVersion(name, head, protection, cancel);
                 return new(version.VersionId, Stored: false);
             }
-            if (head.IsLockedAt(_time.GetUtcNow()))
+            if (!over && head.IsLockedAt(_time.GetUtcNow()))
             {
                 throw new BlobLockedException($"{name} in {Location} holds other bytes under a lock (version {version.VersionId})", null);
             }

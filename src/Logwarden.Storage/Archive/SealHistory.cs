@@ -41,11 +41,7 @@ sealed class SealHistory(IBlobStore store, IReadOnlyList<VerifierKey> keys, Seal
         var number = seal.Record.Header.Number;
         if (number == 0) return null;
         var key = ArchiveLayout.Seal(number - 1);
-        bool IsBefore(byte[] note) => string.Equals(Convert.ToHexStringLower(SHA256.HashData(note)), seal.Record.Header.Previous, StringComparison.Ordinal);
-
-        var note = await store.ReadRight(key, IsBefore, cancel)
+        return await store.ReadRight(key, note => Seal.TryOpen(note, keys, out _) is { } before && seal.Record.Header.Continues(before.Sha256) ? before : null, cancel)
             ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(number)} continues it");
-        var before = Seal.TryOpen(note, keys, out var reason) ?? throw new ArchiveRolledBackException($"{store.Location}: {key}: {reason}");
-        return before;
     }
 }

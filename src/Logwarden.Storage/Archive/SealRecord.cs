@@ -102,6 +102,9 @@ public sealed record SealHeader(
 {
     /// <summary>Version that is written.</summary>
     public const int ThisVersion = 1;
+
+    /// <summary>Whether the seal before has this hash.</summary>
+    internal bool Continues(string sha256) => string.Equals(Previous, sha256, StringComparison.Ordinal);
 }
 
 /// <summary>One segment.</summary>

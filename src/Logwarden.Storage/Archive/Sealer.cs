@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Logwarden.Journal;
@@ -35,7 +36,8 @@ namespace Logwarden.Archive;
 /// <item>The plan is deleted; partial tiles of the size before are deleted (a leftover one harms nobody).</item>
 /// </list>
 /// <para>If <c>state/</c> is lost, the newest seal in the archive is taken up. If the archive's newest seal is older than or other than
-/// <c>state/sealed.note</c>, the sealer refuses to go on: somebody rolled the archive back. Not thread-safe.</para>
+/// <c>state/sealed.note</c>, the sealer refuses to go on: somebody rolled the archive back. What others put under the key of the next seal is left as it is
+/// and stops nothing: our seal lies over it. Not thread-safe.</para>
 /// </summary>
 public sealed partial class Sealer : IDisposable
 {
@@ -120,7 +122,7 @@ public sealed partial class Sealer : IDisposable
         var plan = File.Exists(_options.PlanPath) ? SealPlan.Parse(await File.ReadAllBytesAsync(_options.PlanPath, cancel)) : null;
         var planned = plan is null ? null : Seal.TryOpen(Encoding.UTF8.GetBytes(plan.Note), [_key.Verifier], out _)
             ?? throw new InvalidDataException($"{_options.PlanPath} is not a plan that this installation signed.");
-        _last = await Newest(planned?.Record.Header.Number, cancel);
+        _last = await Newest(planned?.Record.Header, cancel);
         await LoadTrees(cancel);
         if (planned is not null && planned.Record.Header.Number == SealNumber)
         {
@@ -136,38 +138,76 @@ public sealed partial class Sealer : IDisposable
         _isReady = true;
     }
 
-    long SealNumber => _last is null ? 0 : _last.Record.Header.Number + 1;
+    long SealNumber => NumberBehind(_last);
 
     // The newest finished seal, by the local state and by the archive. Only the archive may be ahead, and only where it continues what we
     // know. A planned seal may be in the archive already; it is finished only when the local state says so.
-    async ValueTask<Seal?> Newest(long? planned, CancellationToken cancel)
+    async ValueTask<Seal?> Newest(SealHeader? planned, CancellationToken cancel)
     {
-        Seal? seal = null;
-        if (File.Exists(_options.SealedPath))
+        var local = await ReadLocal(cancel);
+        var newest = local;
+        while (NumberBehind(newest) != planned?.Number)
         {
-            var note = await File.ReadAllBytesAsync(_options.SealedPath, cancel);
-            seal = Seal.TryOpen(note, [_key.Verifier], out var reason) ?? throw new InvalidDataException($"{_options.SealedPath}: {reason}");
-            if (await _store.ReadRight(ArchiveLayout.Seal(seal.Record.Header.Number), theirs => theirs.AsSpan().SequenceEqual(note), cancel) is null)
+            var (number, before) = (NumberBehind(newest), newest?.Sha256 ?? "");
+            var next = await _store.ReadRight(ArchiveLayout.Seal(number), note => Ours(note, number) is { } ours && ours.Record.Header.Continues(before) ? ours : null, cancel);
+            if (next is null)
             {
-                throw new ArchiveRolledBackException(
-                    $"{_store.Location}: {ArchiveLayout.Seal(seal.Record.Header.Number)} is not there as this installation wrote it. Run `logwarden verify`; seal nothing until it is clear why.");
+                await CheckEnd(newest, isLocal: newest is not null && ReferenceEquals(newest, local), cancel);
+                break;
             }
+            newest = next;
         }
-        for (var number = (seal?.Record.Header.Number ?? -1) + 1; number != planned; number++)
-        {
-            var key = ArchiveLayout.Seal(number);
-            var before = seal?.Sha256 ?? "";
-            var right = await _store.ReadRight(key, note => Continues(note, number, before), cancel);
-            if (right is null && await _store.ReadBytes(key, versionId: null, cancel) is null) break;
-            var newer = right is null ? null : Seal.TryOpen(right, [_key.Verifier], out _);
-            if (newer is null) throw new ArchiveRolledBackException($"{_store.Location}: {key} is not signed by this installation, or does not continue the seal before it");
-            seal = newer;
-        }
-        return seal;
+        if (planned is not null && (planned.Number > NumberBehind(newest) || (planned.Number == NumberBehind(newest) && !planned.Continues(newest?.Sha256 ?? ""))))
+            throw new ArchiveRolledBackException($"{_store.Location}: the seal that {_options.PlanPath} continues is not there. Run `logwarden verify`; seal nothing until it is clear why.");
+        return newest;
     }
 
-    bool Continues(byte[] note, long number, string before) =>
-        Seal.TryOpen(note, [_key.Verifier], out _) is { Record.Header: var header } && header.Number == number && string.Equals(header.Previous, before, StringComparison.Ordinal);
+    async ValueTask<Seal?> ReadLocal(CancellationToken cancel)
+    {
+        if (!File.Exists(_options.SealedPath)) return null;
+        var note = await File.ReadAllBytesAsync(_options.SealedPath, cancel);
+        var seal = Seal.TryOpen(note, [_key.Verifier], out var reason) ?? throw new InvalidDataException($"{_options.SealedPath}: {reason}");
+        var key = ArchiveLayout.Seal(seal.Record.Header.Number);
+        if (await _store.ReadRight(key, theirs => theirs.AsSpan().SequenceEqual(note) ? theirs : null, cancel) is not null) return seal;
+        throw new ArchiveRolledBackException(
+            $"{_store.Location}: {key} is not there as this installation wrote it. Run `logwarden verify`; seal nothing until it is clear why.");
+    }
+
+    /// <summary>
+    /// Behind the newest seal there must be none of ours: one put in its place would contradict it. What else lies there is somebody's junk, which stops
+    /// nothing, unless it could be a seal of ours after all: damaged where there is one version only, or signed with a key that was lost.
+    /// </summary>
+    async ValueTask CheckEnd(Seal? newest, bool isLocal, CancellationToken cancel)
+    {
+        var next = NumberBehind(newest);
+        await foreach (var version in SealsFrom(next, cancel))
+        {
+            if (version.IsDeleteMarker || ArchiveLayout.SealNumber(version.Key) is not { } number || number < next) continue;
+            if (await _store.ReadSmall(version.Key, version.VersionId, cancel) is { } note && Ours(note, number) is not null)
+            {
+                throw new ArchiveRolledBackException(
+                    $"{_store.Location}: {version.Key} is of this installation, but does not continue {(newest is null ? "anything" : ArchiveLayout.Seal(next - 1))}. Run `logwarden verify`; seal nothing until it is clear why.");
+            }
+            if (newest is null)
+                throw new ArchiveRolledBackException($"{_store.Location}: {version.Key} is not signed by this installation: it is the archive of another one, or the key in keys/log.key is not that of this one");
+            if (number == next && version.VersionId is null && !isLocal)
+                throw new ArchiveRolledBackException($"{_store.Location}: {version.Key} is no seal that can be read, and state/sealed.note does not tell whether it was one. Restore it from a copy, or move it away if it never was.");
+        }
+    }
+
+    // As far as lists by prefix reach with a call or two: at least a thousand numbers.
+    async IAsyncEnumerable<BlobVersion> SealsFrom(long number, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        foreach (var prefix in (string[])[ArchiveLayout.ThousandSeals(number), ArchiveLayout.ThousandSeals(number + 1000)])
+        {
+            await foreach (var version in _store.List(prefix, cancel)) yield return version;
+        }
+    }
+
+    /// <summary>A note that this installation signed as the seal of this number; null for any other, such as an older seal that somebody copied there.</summary>
+    Seal? Ours(byte[] note, long number) => Seal.TryOpen(note, [_key.Verifier], out _) is { } seal && seal.Record.Header.Number == number ? seal : null;
+
+    static long NumberBehind(Seal? seal) => seal is null ? 0 : seal.Record.Header.Number + 1;
 
     async ValueTask LoadTrees(CancellationToken cancel)
     {

@@ -64,7 +64,7 @@ public sealed partial class Sealer
             await Put(key, Encoding.UTF8.GetBytes(checkpoint), Lock(tree.Mode, tree.RetainUntil, hold: false), cancel);
         }
         // Everything that the record names is in the archive and locked.
-        await Put(ArchiveLayout.Seal(record.Header.Number), note, Lock(record.Header.Mode, record.Header.RetainUntil, hold: false), cancel);
+        await PutSeal(note, record.Header, cancel);
 
         foreach (var (@class, checkpoint) in plan.Checkpoints) await PutLive(@class, Encoding.UTF8.GetBytes(checkpoint), cancel);
         _options.Step(SealStep.RecordSeal, () => DurableFile.Replace(_options.SealedPath, note));
@@ -73,6 +73,16 @@ public sealed partial class Sealer
         _options.Step(SealStep.DeletePlan, () => Delete(_options.PlanPath));
         await DeleteOldTiles(before, plan, cancel);
         return seal;
+    }
+
+    // Locks protect versions, not names, and what somebody else put there must not stop us for good.
+    async ValueTask PutSeal(byte[] note, SealHeader header, CancellationToken cancel)
+    {
+        var key = ArchiveLayout.Seal(header.Number);
+        if (await _store.ReadRight(key, theirs => theirs.AsSpan().SequenceEqual(note) ? null : Ours(theirs, header.Number), cancel) is not null)
+            throw new ArchiveRolledBackException($"{_store.Location}: {key} is another seal of this installation: do two copies of it write to one archive? Run `logwarden verify`; seal nothing until it is clear why.");
+        using var content = new MemoryStream(note, writable: false);
+        await _store.PutOver(key, content, Lock(header.Mode, header.RetainUntil, hold: false), cancel);
     }
 
     async ValueTask PutLive(string @class, byte[] checkpoint, CancellationToken cancel)
@@ -88,10 +98,10 @@ public sealed partial class Sealer
         foreach (var tree in _last?.Record.Trees ?? [])
         {
             var key = ArchiveLayout.Checkpoint(tree.Class, tree.Size);
-            bool IsRight(byte[] note) => Checkpoint.TryOpen(note, [_key.Verifier], ArchiveLayout.Origin(_options.Origin, tree.Class), out var opened, out _)
-                && opened.Size == tree.Size && opened.Root == RootOf(tree);
+            byte[]? Right(byte[] note) => Checkpoint.TryOpen(note, [_key.Verifier], ArchiveLayout.Origin(_options.Origin, tree.Class), out var opened, out _)
+                && opened.Size == tree.Size && opened.Root == RootOf(tree) ? note : null;
 
-            var checkpoint = await _store.ReadRight(key, IsRight, cancel)
+            var checkpoint = await _store.ReadRight(key, Right, cancel)
                 ?? throw new ArchiveRolledBackException($"{_store.Location}: {key} is not there as this installation signed it");
             var isWhole = await IsStored(ArchiveLayout.LiveCheckpoint(tree.Class), checkpoint, cancel);
             foreach (var tile in TreeOf(tree.Class).Partial())
@@ -101,7 +111,7 @@ public sealed partial class Sealer
     }
 
     async ValueTask<bool> IsStored(string key, ReadOnlyMemory<byte> bytes, CancellationToken cancel) =>
-        (await _store.ReadBytes(key, versionId: null, cancel)).AsSpan().SequenceEqual(bytes.Span);
+        (await _store.ReadSmall(key, versionId: null, cancel)).AsSpan().SequenceEqual(bytes.Span);
 
     SealRecord Record(IReadOnlyList<SealedSegment> segments, long to, DateTimeOffset now, LedgerSnapshot? ledger)
     {

@@ -33,13 +33,15 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
     /// <exception cref="TileException">Tiles are missing or wrong: verify the archive.</exception>
     public async ValueTask<EventProof?> Build(string eventId, CancellationToken cancel)
     {
-        var history = new SealHistory(store, keys, await Newest(cancel));
+        var (newest, unread) = await Newest(cancel);
+        var history = new SealHistory(store, keys, newest);
         var id = Encoding.UTF8.GetBytes(eventId);
         await foreach (var segment in history.Segments(cancel))
         {
             if (await Find(segment, id, cancel) is { } found) return await Prove(found.Event, found.Leaf, segment, history, cancel);
         }
-        return null;
+        // What a seal holds that cannot be read is not known; to say that the event is in none would be a guess.
+        return unread is null ? null : throw new ArchiveRolledBackException($"{store.Location}: {unread} is not there with a signature of the given key");
     }
 
     /// <summary>Checks a proof file. Never throws, whatever the bytes.</summary>
@@ -63,11 +65,11 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
         var key = ArchiveLayout.Checkpoint(segment.Class, newest.Tree(segment.Class).Size);
         var sealedRoot = newest.Tree(segment.Class).Root;
         var origin = ArchiveLayout.Origin(newest.Header.Origin, segment.Class);
-        bool IsRight(byte[] note) => Checkpoint.TryOpen(note, keys, origin, out var opened, out _) && string.Equals(opened.Root.ToString(), sealedRoot, StringComparison.Ordinal);
+        Tuple<Checkpoint, byte[]>? Right(byte[] note) =>
+            Checkpoint.TryOpen(note, keys, origin, out var opened, out _) && string.Equals(opened.Root.ToString(), sealedRoot, StringComparison.Ordinal) ? new(opened, note) : null;
 
-        var note = await store.ReadRight(key, IsRight, cancel);
-        if (note is null || !Checkpoint.TryOpen(note, keys, origin, out var checkpoint, out _))
-            throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(newest.Header.Number)} says");
+        var (checkpoint, note) = await store.ReadRight(key, Right, cancel)
+            ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(newest.Header.Number)} says");
         var local = new Dictionary<string, string>(StringComparer.Ordinal);
         var tree = new TileTree(checkpoint.Size, new ArchiveTiles(store, segment.Class).Source(history, local));
         var hashes = await tree.InclusionProof(leaf, cancel);
@@ -85,16 +87,20 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
         return reader is not null && reader.Find(id) ? (reader.Event.ToArray(), reader.Leaf) : null;
     }
 
-    async ValueTask<Seal?> Newest(CancellationToken cancel)
+    /// <summary>The newest seal, and the key above it of what could be one but is not signed by the given keys: somebody put it there, or it was damaged.</summary>
+    async ValueTask<(Seal? Newest, string? Unread)> Newest(CancellationToken cancel)
     {
-        long? number = null;
-        await foreach (var version in store.List(ArchiveLayout.Seals, cancel)) number = ArchiveLayout.SealNumber(version.Key) ?? number;
-        if (number is null) return null;
-        var key = ArchiveLayout.Seal(number.Value);
-        bool IsRight(byte[] note) => Seal.TryOpen(note, keys, out _) is { } seal && seal.Record.Header.Number == number;
-
-        var note = await store.ReadRight(key, IsRight, cancel)
-            ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there with a signature of the given key");
-        return Seal.TryOpen(note, keys, out _);
+        var numbers = new SortedSet<long>();
+        await foreach (var version in store.List(ArchiveLayout.Seals, cancel))
+            if (ArchiveLayout.SealNumber(version.Key) is { } number) numbers.Add(number);
+        string? unread = null;
+        foreach (var number in numbers.Reverse())
+        {
+            var key = ArchiveLayout.Seal(number);
+            var newest = await store.ReadRight(key, note => Seal.TryOpen(note, keys, out _) is { } seal && seal.Record.Header.Number == number ? seal : null, cancel);
+            if (newest is not null) return (newest, unread);
+            unread = key;
+        }
+        return (null, unread);
     }
 }

@@ -86,7 +86,7 @@ public enum FindingCode
     /// <summary>A newer version with other bytes lies over an object.</summary>
     ObjectReplaced = 44,
 
-    /// <summary>An object below a locked prefix that no seal names.</summary>
+    /// <summary>An object below a locked prefix that no seal names, or an older version of one that has other bytes.</summary>
     ObjectUnexpected = 45,
 }
 

@@ -74,35 +74,44 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
     public async ValueTask<Fetched?> Fetch(string key, Func<Stream> open, Func<Stream, bool> isRight, CancellationToken cancel)
     {
         Fetched? newest = null;
-        var right = new List<string?>();
+        var (right, wrong) = (new List<string?>(), new List<string?>());
         Fetched? best = null;
         foreach (var version in Candidates(key))
         {
             var content = open();
-            if (!await store.Read(key, version, content, cancel))
+            try
             {
-                await content.DisposeAsync();
-                continue;
+                if (!await store.Read(key, version, content, cancel))
+                {
+                    await content.DisposeAsync();
+                    continue;
+                }
+            }
+            catch (NotSmallException)
+            {
+                content.SetLength(0); // whatever it is, it is not what it should be
             }
             content.Position = 0;
             var ok = isRight(content);
             content.Position = 0;
-            if (ok) right.Add(version);
+            (ok ? right : wrong).Add(version);
             var fetched = new Fetched(content, ok, right);
             if (ok && best is null) best = fetched;
             else if (newest is null) newest = fetched;
             else await content.DisposeAsync();
         }
         if (best is null) return newest;
-        if (newest is not null)
+        if (newest is not null) await newest.DisposeAsync();
+        if (wrong.Count == 0) return best;
+        // Over it: that is what a reader gets who asks for no version. Beneath it: it was there before, and whoever put it there meant to be in the way.
+        if (!right.Contains(Candidates(key).First()))
         {
-            // It may be older than the right one; only what a reader gets is what matters.
-            if (!right.Contains(Candidates(key).First()))
-            {
-                state.Add(FindingCode.ObjectReplaced, key, "A newer version with other bytes lies over the sealed one.",
-                    "Delete the newer version; the sealed one is still there and locked.");
-            }
-            await newest.DisposeAsync();
+            state.Add(FindingCode.ObjectReplaced, key, "A newer version with other bytes lies over the sealed one.",
+                "Delete the newer version; the sealed one is still there and locked.");
+        }
+        else
+        {
+            state.Add(FindingCode.ObjectUnexpected, key, $"An older version ({wrong[^1]}) has other bytes; the sealed one lies over it.", Advice.Investigate);
         }
         return best;
     }
@@ -111,7 +120,7 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
     public async ValueTask<(byte[] Bytes, IReadOnlyList<string?> Right)?> FetchBytes(string key, Func<byte[], bool> isRight, CancellationToken cancel)
     {
         await using var fetched = await Fetch(
-            key, () => new MemoryStream(), stream => isRight(((MemoryStream)stream).ToArray()), cancel);
+            key, () => new SmallStream(), stream => isRight(((MemoryStream)stream).ToArray()), cancel);
         return fetched is null ? null : (((MemoryStream)fetched.Content).ToArray(), fetched.Right);
     }
 

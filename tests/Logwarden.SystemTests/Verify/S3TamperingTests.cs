@@ -95,6 +95,30 @@ public sealed class S3TamperingTests(CephGateway gateway)
         Assert.Equal((5L, 4000L), (report.Seals, report.Events));
         Assert.Equal(locked.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), report.Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Junk_at_the_keys_of_the_next_seals_stops_nothing_locked_or_not_and_is_named(bool isLocked)
+    {
+        await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Compliance);
+        var junk = new[] { 3, 4, 5 }.Select(number => ArchiveLayout.Seal(number)).ToArray();
+        foreach (var key in junk)
+        {
+            BlobLock? protection = isLocked ? new(LockMode.Compliance, TimeProvider.System.GetUtcNow().AddMinutes(10), legalHold: false) : null;
+            await archive.Store.PutBytes(key, "junk\n"u8.ToArray(), protection, Cancel);
+        }
+        Assert.Equal(junk, (await archive.VerifyAsync()).Findings.Select(finding => finding.Object).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+
+        await archive.SealOnAsync(3500, LockMode.Compliance, forgetState: false);
+        await archive.SealOnAsync(4000, LockMode.Compliance, forgetState: true);
+        await archive.SealOnAsync(4500, LockMode.Compliance, forgetState: false);
+
+        Assert.True((await archive.ProveAsync(StoredEvents.Id(4499))).IsValid);
+        var report = await archive.VerifyAsync();
+        Assert.Equal((6L, 4500L), (report.Seals, report.Events));
+        Assert.Equal(junk.Select(key => (FindingCode.ObjectUnexpected, key)), report.Findings.Select(finding => (finding.Code, finding.Object)).Order());
+    }
 }
 
 /// <summary>Three seals in a bucket of their own, and more when asked.</summary>

@@ -102,6 +102,33 @@ public abstract class BlobStoreContract
         Assert.Single(await store.List("", Cancel).ToListAsync(Cancel));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_put_over_other_bytes_is_read_and_they_are_still_there(bool isLocked)
+    {
+        using var store = await OpenAsync();
+        await store.PutBytes("a", One, isLocked ? Lock() : null, Cancel);
+        var wanted = Lock(minutes: 20);
+        var put = await Over();
+        var again = await Over();
+
+        Assert.Equal((put.VersionId, true, false), (again.VersionId, put.Stored, again.Stored));
+        Assert.Equal(Two, await store.ReadBytes("a", null, Cancel));
+        Assert.True((await store.Head("a", put.VersionId, Cancel))!.Covers(wanted));
+        var all = await store.List("a", Cancel).ToListAsync(Cancel);
+        Assert.Equal(2, all.Count);
+        var other = all.Single(blob => !(blob is { Key: "a" } && string.Equals(blob.VersionId, put.VersionId, StringComparison.Ordinal)));
+        Assert.Equal(One, await store.ReadBytes(other.Key, other.VersionId, Cancel));
+        Assert.Equal(isLocked, (await store.Head(other.Key, other.VersionId, Cancel))!.Mode is not null);
+
+        async Task<PutReceipt> Over()
+        {
+            using var content = new MemoryStream(Two);
+            return await store.PutOver("a", content, wanted, Cancel);
+        }
+    }
+
     [Fact]
     public async Task A_locked_blob_cannot_be_deleted()
     {

@@ -92,35 +92,14 @@ public sealed class SealerFailureTests
         }
     }
 
-    sealed class FaultyStore(IBlobStore store, Fault fault) : IBlobStore
+    sealed class FaultyStore(IBlobStore store, Fault fault) : StoreAround(store)
     {
-        public string Location => store.Location;
-
-        public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) => store.Check(cancel);
-
-        public async ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel)
+        protected override async ValueTask<T> Change<T>(Func<ValueTask<T>> change)
         {
             fault.Pass(done: false);
-            var receipt = await store.Put(key, content, protection, cancel);
+            var changed = await change();
             fault.Pass(done: true);
-            return receipt;
+            return changed;
         }
-
-        public ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => store.Read(key, versionId, destination, cancel);
-
-        public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) => store.Head(key, versionId, cancel);
-
-        public ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => store.Protect(key, versionId, protection, cancel);
-
-        public IAsyncEnumerable<BlobVersion> List(string prefix, CancellationToken cancel) => store.List(prefix, cancel);
-
-        public async ValueTask Delete(string key, string? versionId, CancellationToken cancel)
-        {
-            fault.Pass(done: false);
-            await store.Delete(key, versionId, cancel);
-            fault.Pass(done: true);
-        }
-
-        public void Dispose() => store.Dispose();
     }
 }

@@ -1,6 +1,7 @@
 using Logwarden.Archive;
 using Logwarden.Hosting;
 using Logwarden.Journal;
+using Logwarden.Tests.Archive;
 using Logwarden.Tests.Segments;
 using Logwarden.Tests.World;
 using Microsoft.Extensions.Time.Testing;
@@ -129,28 +130,11 @@ public sealed class SealLoopTests : IDisposable
         await installation.Journal.AppendAsync(batch, Cancel);
     }
 
-    /// <summary>A folder that fails at each put while it is told to.</summary>
-    sealed class BreakableStore(IBlobStore store) : IBlobStore
+    /// <summary>A store that fails at each change while it is told to.</summary>
+    sealed class BreakableStore(IBlobStore store) : StoreAround(store)
     {
         public Func<Exception>? Failure { get; set; }
 
-        public string Location => store.Location;
-
-        public ValueTask<IReadOnlyList<BucketFinding>> Check(CancellationToken cancel) => store.Check(cancel);
-
-        public ValueTask<PutReceipt> Put(string key, Stream content, BlobLock? protection, CancellationToken cancel) =>
-            Failure is { } fail ? throw fail() : store.Put(key, content, protection, cancel);
-
-        public ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => store.Read(key, versionId, destination, cancel);
-
-        public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) => store.Head(key, versionId, cancel);
-
-        public ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => store.Protect(key, versionId, protection, cancel);
-
-        public IAsyncEnumerable<BlobVersion> List(string prefix, CancellationToken cancel) => store.List(prefix, cancel);
-
-        public ValueTask Delete(string key, string? versionId, CancellationToken cancel) => store.Delete(key, versionId, cancel);
-
-        public void Dispose() => store.Dispose();
+        protected override ValueTask<T> Change<T>(Func<ValueTask<T>> change) => Failure is { } fail ? throw fail() : change();
     }
 }
