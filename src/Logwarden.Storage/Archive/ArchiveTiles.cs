@@ -11,11 +11,11 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
     /// from the rows of the segments that <paramref name="seals"/> name.
     /// </summary>
     public TileSource Source(SealHistory seals, IReadOnlyDictionary<string, string> localFiles) => async (tile, cancel) =>
-    {
-        if (await Get(tile, cancel) is { } bytes) return bytes;
-        if (tile.IsFull) return null;
-        return tile.Level > 0 ? await FromBelow(tile, cancel) : await Rehash(tile.Index * Tile.FullWidth, tile.Width, seals, localFiles, cancel);
-    };
+        await Get(tile, cancel) ?? (tile.IsFull ? null : await Make(tile, seals, localFiles, cancel));
+
+    /// <summary>As <see cref="Source"/>, but partial tiles are always made again: for when what is stored does not give the signed root.</summary>
+    public TileSource LockedSource(SealHistory seals, IReadOnlyDictionary<string, string> localFiles) => async (tile, cancel) =>
+        tile.IsFull ? await Get(tile, cancel) : await Make(tile, seals, localFiles, cancel);
 
     /// <summary>A tile's bytes; null when it is not there.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> Get(TileId tile, CancellationToken cancel)
@@ -24,6 +24,9 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
         var bytes = tile.IsFull ? await store.ReadLocked(key, cancel) : await store.ReadSmall(key, versionId: null, cancel);
         return bytes is null ? (ReadOnlyMemory<byte>?)null : bytes;
     }
+
+    async ValueTask<ReadOnlyMemory<byte>?> Make(TileId tile, SealHistory seals, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel) =>
+        tile.Level > 0 ? await FromBelow(tile, cancel) : await Rehash(tile.Index * Tile.FullWidth, tile.Width, seals, localFiles, cancel);
 
     async ValueTask<ReadOnlyMemory<byte>?> FromBelow(TileId tile, CancellationToken cancel)
     {

@@ -216,8 +216,16 @@ public sealed partial class Sealer : IDisposable
         var history = new SealHistory(_store, [_key.Verifier], _last);
         foreach (var tree in _last.Record.Trees)
         {
-            var source = new ArchiveTiles(_store, tree.Class).Source(history, new Dictionary<string, string>(StringComparer.Ordinal));
-            _trees[tree.Class] = await TileWriter.Resume(tree.Size, RootOf(tree), source, cancel);
+            var (tiles, nowhere) = (new ArchiveTiles(_store, tree.Class), new Dictionary<string, string>(StringComparer.Ordinal));
+            try
+            {
+                _trees[tree.Class] = await TileWriter.Resume(tree.Size, RootOf(tree), tiles.Source(history, nowhere), cancel);
+            }
+            catch (TileException)
+            {
+                // What is not locked may be anybody's.
+                _trees[tree.Class] = await TileWriter.Resume(tree.Size, RootOf(tree), tiles.LockedSource(history, nowhere), cancel);
+            }
         }
     }
 

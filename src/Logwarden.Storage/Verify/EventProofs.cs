@@ -70,12 +70,25 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
 
         var (checkpoint, note) = await store.ReadRight(key, Right, cancel)
             ?? throw new ArchiveRolledBackException($"{store.Location}: {key} is not there as {ArchiveLayout.Seal(newest.Header.Number)} says");
-        var local = new Dictionary<string, string>(StringComparer.Ordinal);
-        var tree = new TileTree(checkpoint.Size, new ArchiveTiles(store, segment.Class).Source(history, local));
-        var hashes = await tree.InclusionProof(leaf, cancel);
-        if (!MerkleProof.VerifyInclusion(leaf, checkpoint.Size, MerkleTree.Leaf(encoded), hashes, checkpoint.Root))
-            throw new TileException($"The tiles of {segment.Class} do not lead from leaf {leaf} to the signed root.");
+        var (tiles, nowhere) = (new ArchiveTiles(store, segment.Class), new Dictionary<string, string>(StringComparer.Ordinal));
+        IReadOnlyList<TreeHash> hashes;
+        try
+        {
+            hashes = await Hashes(tiles.Source(history, nowhere));
+        }
+        catch (TileException)
+        {
+            // What is not locked may be anybody's.
+            hashes = await Hashes(tiles.LockedSource(history, nowhere));
+        }
         return new(new() { Index = leaf, Hashes = hashes, Checkpoint = note, Extra = encoded }, segment.Class, segment.Path, checkpoint);
+
+        async ValueTask<IReadOnlyList<TreeHash>> Hashes(TileSource source)
+        {
+            var found = await new TileTree(checkpoint.Size, source).InclusionProof(leaf, cancel);
+            return MerkleProof.VerifyInclusion(leaf, checkpoint.Size, MerkleTree.Leaf(encoded), found, checkpoint.Root) ? found
+                : throw new TileException($"The tiles of {segment.Class} do not lead from leaf {leaf} to the signed root.");
+        }
     }
 
     async ValueTask<(byte[] Event, long Leaf)?> Find(SealedSegment segment, byte[] id, CancellationToken cancel)

@@ -152,6 +152,23 @@ public sealed class JunkTests : IDisposable
         Assert.Contains(Next, unknown.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(8)]
+    [InlineData(-1)]
+    [InlineData(3_000_000)]
+    public async Task Junk_in_place_of_what_is_not_locked_stops_nothing_and_is_made_again(int bytes)
+    {
+        await _world.SealTo(1200);
+        foreach (var file in Directory.GetFiles(InArchive("live"), "*", SearchOption.AllDirectories))
+            await File.WriteAllBytesAsync(file, new byte[bytes < 0 ? new FileInfo(file).Length : bytes], Cancel);
+        var proof = await new EventProofs(_world.Store, [_world.Key.Verifier], null).Build(StoredEvents.Id(1190), Cancel);
+        Assert.True(EventProofs.Check(proof!.File.ToBytes(), [_world.Key.Verifier]).IsValid);
+
+        await _world.SealTo(1300);
+
+        Assert.Empty((await _world.Verify()).Findings);
+    }
+
     string InArchive(string key) => Path.Combine(_world.ArchiveFolder, key);
 
     async Task PutJunk(string what)
