@@ -15,9 +15,6 @@ static class TextScan
 {
     const int UuidLength = 36;
 
-    // A reference stands for a whole string, so what is within a string is in the text or in one of these.
-    static readonly int[] ReferredTo = [SegmentSchema.EventId, SegmentSchema.User, SegmentSchema.Ip, SegmentSchema.Action, SegmentSchema.Object];
-
     static readonly SearchValues<byte> UuidBytes = SearchValues.Create("0123456789abcdef-"u8);
 
     static ReadOnlySpan<byte> UnicodeEscape => "\\u"u8;
@@ -37,7 +34,8 @@ static class TextScan
     {
         var scan = new Scan([.. literals.Take(Scan.LiteralsMax)], described.Rows);
         using (var events = new Cursor<ByteArray>(group, SegmentSchema.Event)) scan.ReadEvents(events);
-        foreach (var column in ReferredTo)
+        // A reference stands for a whole string, so what is within a string is in the text or in one of these.
+        foreach (var column in TextColumns.All)
         {
             using var values = new Cursor<ByteArray>(group, column);
             scan.Read(values);

@@ -86,19 +86,7 @@ static class RowFetch
     }
 
     static T[] Numbers<T>(RowGroupReader group, int column, long[] at)
-        where T : unmanaged
-    {
-        using var reader = (ColumnReader<T>)group.Column(column);
-        var values = new T[at.Length];
-        var next = 0L;
-        for (var i = 0; i < at.Length; i++)
-        {
-            Pass(reader, at[i] - next);
-            _ = reader.ReadBatch(1, default, default, values.AsSpan(i, 1), out _);
-            next = at[i] + 1;
-        }
-        return values;
-    }
+        where T : unmanaged => Values<T, T>(group, column, at, default, static value => value);
 
     static TValue[] Values<T, TValue>(RowGroupReader group, int column, long[] at, TValue absent, Func<T, TValue> take)
         where T : unmanaged

@@ -36,11 +36,7 @@ static class EventReferences
 
     static readonly byte[][] Names = [.. SegmentSchema.Names.Select(Encoding.UTF8.GetBytes)];
 
-    static readonly int[] Columns =
-    [
-        SegmentSchema.EventId, SegmentSchema.Object, SegmentSchema.Ip, SegmentSchema.User, SegmentSchema.Action, SegmentSchema.Time,
-        .. Enumerable.Range(SegmentSchema.FirstUuid, SegmentSchema.Uuids),
-    ];
+    static readonly int[] Columns = [.. TextColumns.All, SegmentSchema.Time, .. Enumerable.Range(SegmentSchema.FirstUuid, SegmentSchema.Uuids)];
 
     /// <summary>Writes the text of the column; it has at most one byte more than the JSON.</summary>
     /// <param name="output">Where to.</param>
@@ -61,6 +57,7 @@ static class EventReferences
         Span<byte> digits = stackalloc byte[DigitsMax];
         // A time before 1970 is not referred to: not everyone rounds a division of it alike.
         var millis = e.TimeMicros >= 0 && Utf8Formatter.TryFormat(e.TimeMicros / 1000, digits, out var size) && size >= TimeReference ? digits[..size] : default;
+        var lengths = Lengths(e);
         var copied = 0;
         for (var at = 0; NextString(json, at, out var start, out var end);)
         {
@@ -75,7 +72,7 @@ static class EventReferences
                 text.Put(Quote);
                 copied = at += 1 + millis.Length;
             }
-            else if (Column(value, e, ref uuids) is >= 0 and var column)
+            else if (Column(value, e, lengths, ref uuids) is >= 0 and var column)
             {
                 text.Put(json[copied..start]);
                 text.Refer(column);
@@ -125,43 +122,33 @@ static class EventReferences
     static bool Put(ArrayBufferWriter<byte> output, int column, in StoredEvent e, in EventUuids uuids)
     {
         int written;
-        switch (column)
+        if (column == SegmentSchema.Time)
         {
-            case SegmentSchema.EventId:
-                output.Write(e.Id);
-                return true;
-            case SegmentSchema.User:
-                output.Write(e.User.Utf8);
-                return e.User.HasValue;
-            case SegmentSchema.Ip:
-                output.Write(e.Ip.Utf8);
-                return e.Ip.HasValue;
-            case SegmentSchema.Action:
-                output.Write(e.Action.Utf8);
-                return e.Action.HasValue;
-            case SegmentSchema.Object:
-                output.Write(e.Object.Utf8);
-                return e.Object.HasValue;
-            case SegmentSchema.Time:
-                Utf8Formatter.TryFormat(e.TimeMicros / 1000, output.GetSpan(DigitsMax), out written);
-                output.Advance(written);
-                return true;
-            default:
-                if (uuids[column - SegmentSchema.FirstUuid] is not { } uuid) return false;
-                Utf8Formatter.TryFormat(uuid, output.GetSpan(UuidLength), out written);
-                output.Advance(written);
-                return true;
+            Utf8Formatter.TryFormat(e.TimeMicros / 1000, output.GetSpan(DigitsMax), out written);
         }
+        else if (SegmentSchema.IsUuid(column))
+        {
+            if (uuids[column - SegmentSchema.FirstUuid] is not { } uuid) return false;
+            Utf8Formatter.TryFormat(uuid, output.GetSpan(UuidLength), out written);
+        }
+        else
+        {
+            var text = TextColumns.TextOf(column, e);
+            output.Write(text.Utf8);
+            return text.HasValue;
+        }
+        output.Advance(written);
+        return true;
     }
 
     /// <summary>The column that a value can be read from again; −1 when there is none, or its name is not shorter.</summary>
-    static int Column(ReadOnlySpan<byte> value, in StoredEvent e, ref EventUuids uuids)
+    static int Column(ReadOnlySpan<byte> value, in StoredEvent e, ulong lengths, ref EventUuids uuids)
     {
-        if (IsIn(SegmentSchema.EventId, e.Id, value)) return SegmentSchema.EventId;
-        if (IsIn(SegmentSchema.Object, e.Object.Utf8, value)) return SegmentSchema.Object;
-        if (IsIn(SegmentSchema.Ip, e.Ip.Utf8, value)) return SegmentSchema.Ip;
-        if (IsIn(SegmentSchema.User, e.User.Utf8, value)) return SegmentSchema.User;
-        if (IsIn(SegmentSchema.Action, e.Action.Utf8, value)) return SegmentSchema.Action;
+        if ((lengths & LengthBit(value)) != 0)
+        {
+            foreach (var column in TextColumns.All)
+                if (IsReferable(column, value) && value.SequenceEqual(TextColumns.TextOf(column, e).Utf8)) return column;
+        }
         if (!TryUuid(value, out var uuid)) return -1;
         for (var i = 0; i < SegmentSchema.Uuids; i++)
         {
@@ -171,8 +158,21 @@ static class EventReferences
         return -1;
     }
 
-    static bool IsIn(int column, ReadOnlySpan<byte> stored, ReadOnlySpan<byte> value) =>
-        value.Length == stored.Length && value.Length > Names[column].Length + 2 && value.SequenceEqual(stored);
+    /// <summary>The lengths that the texts have which can be referred to, as bits: few values have one of them, and the others need not be compared.</summary>
+    static ulong Lengths(in StoredEvent e)
+    {
+        var lengths = 0UL;
+        foreach (var column in TextColumns.All)
+        {
+            var text = TextColumns.TextOf(column, e).Utf8;
+            if (IsReferable(column, text)) lengths |= LengthBit(text);
+        }
+        return lengths;
+    }
+
+    static ulong LengthBit(ReadOnlySpan<byte> text) => 1UL << Math.Min(text.Length, 63);
+
+    static bool IsReferable(int column, ReadOnlySpan<byte> text) => text.Length > Names[column].Length + 2;
 
     // As it is written again, and no other way: lower case, with dashes.
     static bool TryUuid(ReadOnlySpan<byte> value, out Guid uuid)
