@@ -31,8 +31,7 @@ public sealed class DedupKeys
         hash.Append(source);
         hash.Append("\0"u8);
         hash.Append(id);
-        var key = hash.Finish();
-        return key == UInt128.Zero ? UInt128.One : key;
+        return hash.FinishNonZero();
     }
 
     internal SipHash Begin() => new(_secret);

@@ -67,6 +67,11 @@ struct SipHash
         return new(BinaryPrimitives.ReverseEndianness(first), BinaryPrimitives.ReverseEndianness(_v0 ^ _v1 ^ _v2 ^ _v3));
     }
 
+    /// <summary>Ends, for where zero means that there is none: a hash of zero becomes one.</summary>
+    public UInt128 FinishNonZero() => NonZero(Finish());
+
+    internal static UInt128 NonZero(UInt128 hash) => hash == UInt128.Zero ? UInt128.One : hash;
+
     void Take(ulong word)
     {
         _v3 ^= word;

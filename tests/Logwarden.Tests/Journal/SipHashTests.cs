@@ -20,6 +20,19 @@ public class SipHashTests
     }
 
     [Fact]
+    public void A_key_is_never_zero_which_means_that_there_is_none()
+    {
+        Assert.Equal(UInt128.One, SipHash.NonZero(UInt128.Zero));
+        Assert.Equal(UInt128.MaxValue, SipHash.NonZero(UInt128.MaxValue));
+
+        var hash = new SipHash(Count.AsSpan(0, 16));
+        hash.Append("shop\0e1"u8);
+        var (plain, key) = (hash, hash);
+        Assert.Equal(plain.Finish(), key.FinishNonZero());
+        Assert.Equal(hash.FinishNonZero(), DedupKeys.Of(Count.AsSpan(0, 16)).Of("shop"u8, "e1"u8));
+    }
+
+    [Fact]
     public void It_does_not_matter_in_which_pieces_a_text_comes()
     {
         var random = new Random(3);
