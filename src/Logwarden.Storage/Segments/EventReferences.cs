@@ -25,6 +25,12 @@ struct EventUuids
 /// </summary>
 static class EventReferences
 {
+    /// <summary>
+    /// Bytes of a JSON that references are used in, at most; a larger one is stored whole. A few bytes of text can stand for a long column any number of times: who reads a
+    /// segment that somebody made for that must not put together what fits no memory. A record of 10 MiB becomes as large only when each byte of it is escaped.
+    /// </summary>
+    public const int JsonBytesMax = 64 << 20;
+
     const byte Mark = 0x7F;
     const byte Whole = (byte)' ';
     const byte Quote = (byte)'"';
@@ -47,7 +53,7 @@ static class EventReferences
         uuids = default;
         var json = e.Json;
         var text = new Text(output.GetSpan(json.Length + 1));
-        if (json.Contains(Mark) || (!json.IsEmpty && json[0] == Whole))
+        if (json.Length > JsonBytesMax || json.Contains(Mark) || (!json.IsEmpty && json[0] == Whole))
         {
             text.Put(Whole);
             text.Put(json);
@@ -89,14 +95,19 @@ static class EventReferences
     /// <param name="e">The row's other columns.</param>
     /// <param name="uuids">The row's UUIDs.</param>
     /// <returns>Null, or what is wrong with the text.</returns>
-    public static string? Read(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> text, in StoredEvent e, in EventUuids uuids)
+    public static string? Read(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> text, in StoredEvent e, in EventUuids uuids) => Read(output, text, e, uuids, JsonBytesMax);
+
+    internal static string? Read(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> text, in StoredEvent e, in EventUuids uuids, int bytesMax)
     {
         if (!text.IsEmpty && text[0] == Whole)
         {
             output.Write(text[1..]);
             return null;
         }
-        for (var mark = text.IndexOf(Mark); mark >= 0; mark = text.IndexOf(Mark))
+        Span<byte> made = stackalloc byte[UuidLength];
+        var mark = text.IndexOf(Mark);
+        var left = mark < 0 ? text.Length : (long)bytesMax; // what refers to nothing is not larger than it is
+        for (; mark >= 0; mark = text.IndexOf(Mark))
         {
             var size = text[(mark + 1)..].IndexOf(Mark);
             if (size < 0) return "a reference in `event` has no end";
@@ -111,33 +122,41 @@ static class EventReferences
                 before = before[..^1];
                 after = after[1..];
             }
+            if (!TryValue(column, e, uuids, made, out var value)) return $"`event` refers to `{SegmentSchema.Names[column]}`, which is null";
+            left -= (long)before.Length + value.Length;
+            if (left < 0) return TooLarge(bytesMax);
             output.Write(before);
-            if (!Put(output, column, e, uuids)) return $"`event` refers to `{SegmentSchema.Names[column]}`, which is null";
+            output.Write(value);
             text = after;
         }
+        if (text.Length > left) return TooLarge(bytesMax);
         output.Write(text);
         return null;
+
+        static string TooLarge(int bytesMax) => $"`event` refers to more than {bytesMax} bytes";
     }
 
-    static bool Put(ArrayBufferWriter<byte> output, int column, in StoredEvent e, in EventUuids uuids)
+    // What is no text of the row is made in memory of the caller's.
+    static bool TryValue(int column, in StoredEvent e, in EventUuids uuids, Span<byte> made, out ReadOnlySpan<byte> value)
     {
-        int written;
+        value = default;
+        var size = 0;
         if (column == SegmentSchema.Time)
         {
-            Utf8Formatter.TryFormat(e.TimeMicros / 1000, output.GetSpan(DigitsMax), out written);
+            Utf8Formatter.TryFormat(e.TimeMicros / 1000, made, out size);
         }
         else if (SegmentSchema.IsUuid(column))
         {
             if (uuids[column - SegmentSchema.FirstUuid] is not { } uuid) return false;
-            Utf8Formatter.TryFormat(uuid, output.GetSpan(UuidLength), out written);
+            Utf8Formatter.TryFormat(uuid, made, out size);
         }
         else
         {
             var text = TextColumns.TextOf(column, e);
-            output.Write(text.Utf8);
+            value = text.Utf8;
             return text.HasValue;
         }
-        output.Advance(written);
+        value = made[..size];
         return true;
     }
 

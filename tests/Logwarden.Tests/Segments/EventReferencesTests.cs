@@ -30,6 +30,10 @@ public sealed class EventReferencesTests : IDisposable
 
     static readonly Gen<string> Texts = Gen.OneOf(Pieces, Pieces, Pieces, Uuids).Array[0, 25].Select(string.Concat);
 
+    static readonly string[] References = ["{", "\"a\":", ",", "\"\u007Fobject\u007F\"", "\"\u007Fuser\u007F\"", "\"\u007Fuuid_1\u007F\"", "\"\u007Ftime\u007F\""];
+
+    static readonly Gen<string> Referring = Gen.Int[0, References.Length - 1].Select(i => References[i]).Array[0, 12].Select(string.Concat);
+
     readonly ScratchFolder _scratch = new();
 
     public void Dispose() => _scratch.Dispose();
@@ -107,6 +111,65 @@ public sealed class EventReferencesTests : IDisposable
     [InlineData("\u007Ftime\u007F", "other than as a number")]
     public void A_text_that_was_not_written_so_is_an_error(string text, string error) =>
         Assert.Contains(error, EventReferences.Read(new ArrayBufferWriter<byte>(), Encoding.UTF8.GetBytes(text), Event("{}"), default), StringComparison.Ordinal);
+
+    [Fact]
+    public void What_references_stand_for_is_bounded() => Gen.Select(Referring, Gen.Int[0, 200], Gen.Int[0, 600]).Sample(
+        (text, size, bytesMax) =>
+        {
+            var e = Event("{}");
+            e.Object = new(Encoding.UTF8.GetBytes(new string('o', size)));
+            var uuids = default(EventUuids);
+            uuids[0] = Guid.Parse(Other);
+            var whole = text.Replace("\u007Fobject\u007F", new string('o', size), StringComparison.Ordinal).Replace("\u007Fuser\u007F", "ada.lovelace", StringComparison.Ordinal)
+                .Replace("\u007Fuuid_1\u007F", Other, StringComparison.Ordinal).Replace("\"\u007Ftime\u007F\"", "1782864000123", StringComparison.Ordinal);
+            var read = new ArrayBufferWriter<byte>();
+
+            var error = EventReferences.Read(read, Encoding.UTF8.GetBytes(text), e, uuids, bytesMax);
+
+            if (whole.Length <= bytesMax || !text.Contains('\u007F', StringComparison.Ordinal))
+            {
+                Assert.Null(error);
+                Assert.Equal(whole, Encoding.UTF8.GetString(read.WrittenSpan), StringComparer.Ordinal);
+            }
+            else
+            {
+                Assert.Equal($"`event` refers to more than {bytesMax} bytes", error, StringComparer.Ordinal);
+                Assert.InRange(read.WrittenCount, 0, bytesMax);
+            }
+        },
+        iter: 20_000);
+
+    [Fact]
+    public void A_segment_whose_references_stand_for_too_much_is_damaged()
+    {
+        var path = _scratch.File("crafted.parquet");
+        var large = new byte[1 << 20];
+        Array.Fill(large, (byte)'o');
+        var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("\u007Fobject\u007F", 1_000_000)));
+        CraftedSegment.Write(path, text, large);
+
+        using var reader = SegmentReader.Open(path);
+
+        Assert.False(reader.Next());
+        Assert.Equal($"row 0: `event` refers to more than {EventReferences.JsonBytesMax} bytes", reader.Error, StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void A_json_that_is_too_large_to_be_bounded_is_stored_whole()
+    {
+        var json = new byte[EventReferences.JsonBytesMax + 1];
+        Array.Fill(json, (byte)' ');
+        "{\"a\":\"ada.lovelace\"}"u8.CopyTo(json);
+        var output = new ArrayBufferWriter<byte>();
+        var e = Event("");
+        e.Json = json;
+        EventReferences.Write(output, e, out var uuids);
+        var read = new ArrayBufferWriter<byte>();
+
+        Assert.Null(EventReferences.Read(read, output.WrittenSpan, e, uuids));
+
+        Assert.True(read.WrittenSpan.SequenceEqual(json));
+    }
 
     [Theory]
     [InlineData(true)]
