@@ -47,18 +47,12 @@ static class EventsSql
     /// <summary>The view <c>events</c>: what is in a scope, whose filter is not looked at.</summary>
     public static string View(HotSnapshot snapshot, EventScope scope)
     {
-        var isQuarantine = string.Equals(scope.Class, EventClasses.Quarantine, StringComparison.Ordinal);
-        var (min, max) = (SearchPlan.Micros(scope.From, long.MinValue), SearchPlan.Micros(scope.To, long.MaxValue));
-        var slices = snapshot.Segments
-            .Where(segment => scope.Class is null ? !SearchPlan.IsQuarantine(segment) : string.Equals(segment.Class, scope.Class, StringComparison.Ordinal))
-            .Where(segment => segment.MaxTimeMicros >= min && segment.MinTimeMicros < max)
-            .Select(segment => new SegmentSlice(segment, [])).ToList();
+        var slices = SearchPlan.Segments(snapshot, scope).Select(segment => new SegmentSlice(segment, [])).ToList();
         var conditions = new List<string>();
         if (scope.Class is not null) conditions.Add("\"class\" = " + HotDatabase.Literal(scope.Class));
         if (scope.Source is not null) conditions.Add("source = " + HotDatabase.Literal(scope.Source));
-        if (scope.From is not null) conditions.Add(string.Create(CultureInfo.InvariantCulture, $"time >= make_timestamptz({min}::BIGINT)"));
-        if (scope.To is not null) conditions.Add(string.Create(CultureInfo.InvariantCulture, $"time < make_timestamptz({max}::BIGINT)"));
-        var rows = Rows(slices, snapshot.Tail, quarantined: isQuarantine);
+        conditions.AddRange(SearchPlan.TimeConditions(scope));
+        var rows = Rows(slices, snapshot.Tail, quarantined: SearchPlan.IsQuarantine(scope.Class));
         return conditions.Count == 0 ? rows : $"SELECT * FROM ({rows}) WHERE {string.Join(" AND ", conditions)}";
     }
 

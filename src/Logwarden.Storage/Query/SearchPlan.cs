@@ -50,8 +50,8 @@ sealed class SearchPlan
         public HotRowGroup Group => Segment.RowGroups[Index];
     }
 
-    /// <summary>Whether a segment holds what could not be taken in.</summary>
-    public static bool IsQuarantine(HotSegment segment) => string.Equals(segment.Class, EventClasses.Quarantine, StringComparison.Ordinal);
+    /// <summary>Whether a class is that of what could not be taken in.</summary>
+    public static bool IsQuarantine(string? @class) => string.Equals(@class, EventClasses.Quarantine, StringComparison.Ordinal);
 
     /// <summary>Plans a scope.</summary>
     /// <exception cref="QueryRefusedException">The filter has an error.</exception>
@@ -60,9 +60,7 @@ sealed class SearchPlan
         var parsed = PredicateParser.Parse(scope.Filter);
         if (parsed.Error is { } error) throw new QueryRefusedException(error.ToString());
         var sql = new StringBuilder();
-        var (min, max) = (Micros(scope.From, long.MinValue), Micros(scope.To, long.MaxValue));
-        if (scope.From is not null) sql.Append(CultureInfo.InvariantCulture, $"time >= make_timestamptz({min}::BIGINT) AND ");
-        if (scope.To is not null) sql.Append(CultureInfo.InvariantCulture, $"time < make_timestamptz({max}::BIGINT) AND ");
+        foreach (var bound in TimeConditions(scope)) sql.Append(bound).Append(" AND ");
         var parameters = new List<object>();
         if (scope.Class is not null) Equal("class", scope.Class);
         else sql.Append("\"class\" <> '" + EventClasses.Quarantine + "' AND ");
@@ -70,13 +68,14 @@ sealed class SearchPlan
         var (condition, values) = SqlWriter.Write(parsed.Predicate!);
         sql.Append('(').Append(condition).Append(')');
         parameters.AddRange(values);
-        return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!, min, max))
+        var (min, end) = Bounds(scope);
+        return new(sql.ToString(), parameters, Possible(snapshot, scope, parsed.Predicate!))
         {
             IsByTimeOnly = parsed.Predicate is Predicate.Everything && scope.Source is null,
             ReadsJson = UsesJson(parsed.Predicate!),
             Texts = TextsOf(parsed.Predicate!),
             MinMicros = min,
-            EndMicros = max,
+            EndMicros = end,
         };
 
         void Equal(string column, string value)
@@ -109,8 +108,30 @@ sealed class SearchPlan
         return slices;
     }
 
-    internal static long Micros(DateTimeOffset? time, long otherwise) =>
-        time is { } instant ? UnixMicros.Of(instant) : otherwise;
+    /// <summary>Earliest time of a scope, and the time behind its latest, in unix microseconds.</summary>
+    public static (long Min, long End) Bounds(EventScope scope)
+    {
+        return (Micros(scope.From, long.MinValue), Micros(scope.To, long.MaxValue));
+
+        static long Micros(DateTimeOffset? time, long otherwise) => time is { } instant ? UnixMicros.Of(instant) : otherwise;
+    }
+
+    /// <summary>The same as conditions on rows; none where the scope has no bound.</summary>
+    public static IEnumerable<string> TimeConditions(EventScope scope)
+    {
+        var (min, end) = Bounds(scope);
+        if (scope.From is not null) yield return string.Create(CultureInfo.InvariantCulture, $"time >= make_timestamptz({min}::BIGINT)");
+        if (scope.To is not null) yield return string.Create(CultureInfo.InvariantCulture, $"time < make_timestamptz({end}::BIGINT)");
+    }
+
+    /// <summary>Segments that can have events of a scope, by class and time. What could not be taken in is only in a scope that names its class.</summary>
+    public static IEnumerable<HotSegment> Segments(HotSnapshot snapshot, EventScope scope)
+    {
+        var (min, end) = Bounds(scope);
+        return snapshot.Segments.Where(segment =>
+            (scope.Class is null ? !IsQuarantine(segment.Class) : string.Equals(scope.Class, segment.Class, StringComparison.Ordinal))
+            && segment.MaxTimeMicros >= min && segment.MinTimeMicros < end);
+    }
 
     static bool UsesJson(Predicate predicate) => predicate switch
     {
@@ -127,18 +148,17 @@ sealed class SearchPlan
         return [.. parts.OfType<Predicate.FreeText>().Select(text => JsonScan.LongestPlainRun(text.Pattern)).Where(text => text.Length > 0).Select(Encoding.UTF8.GetBytes)];
     }
 
-    static List<Candidate> Possible(HotSnapshot snapshot, EventScope scope, Predicate predicate, long min, long max)
+    static List<Candidate> Possible(HotSnapshot snapshot, EventScope scope, Predicate predicate)
     {
         var candidates = new List<Candidate>();
-        foreach (var segment in snapshot.Segments)
+        var (min, end) = Bounds(scope);
+        foreach (var segment in Segments(snapshot, scope))
         {
-            if (scope.Class is null ? IsQuarantine(segment) : !string.Equals(scope.Class, segment.Class, StringComparison.Ordinal)) continue;
-            if (segment.MaxTimeMicros < min || segment.MinTimeMicros >= max) continue;
             var matching = TextPruning.Candidates(predicate, segment);
             for (var i = 0; i < segment.RowGroups.Length; i++)
             {
                 if (matching is not null && !matching[i]) continue;
-                if (segment.RowGroups[i].MaxTimeMicros >= min && segment.RowGroups[i].MinTimeMicros < max) candidates.Add(new(segment, i));
+                if (segment.RowGroups[i].MaxTimeMicros >= min && segment.RowGroups[i].MinTimeMicros < end) candidates.Add(new(segment, i));
             }
         }
         return candidates;
