@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Logwarden.SystemTests.World;
+using Logwarden.Tests.World;
 
 namespace Logwarden.SystemTests;
 
@@ -63,11 +63,11 @@ public sealed class PostgresTests
 
     static void Run(params string[] args)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", [Script(), .. args]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo("bash", [Script, .. args]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, errors);
     }
 
-    static string Script([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../services/postgres.sh"));
+    static string Script => Path.Combine(Repository.Root, "tests", "services", "postgres.sh");
 }

@@ -102,7 +102,7 @@ public sealed class S3TamperingTests(CephGateway gateway)
     public async Task Junk_at_the_keys_of_the_next_seals_stops_nothing_locked_or_not_and_is_named(bool isLocked)
     {
         await using var archive = await SealedArchive.MakeAsync(gateway, LockMode.Compliance);
-        var junk = new[] { 3, 4, 5 }.Select(number => ArchiveLayout.Seal(number)).ToArray();
+        var junk = Enumerable.Range(3, 3).Select(number => ArchiveLayout.Seal(number)).ToArray();
         foreach (var key in junk)
         {
             BlobLock? protection = isLocked ? new(LockMode.Compliance, TimeProvider.System.GetUtcNow().AddMinutes(10), legalHold: false) : null;

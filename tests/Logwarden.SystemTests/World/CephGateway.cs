@@ -1,9 +1,9 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using Logwarden.SystemTests.World;
+using Logwarden.Tests.World;
 
 [assembly: AssemblyFixture(typeof(CephGateway))]
 
@@ -92,7 +92,7 @@ public sealed class CephGateway : IAsyncDisposable
 
     async Task<(int Code, string Output, string Errors)> RunAsync(string command, CancellationToken cancel)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", [Script(), command, _folder])
+        using var process = Process.Start(new ProcessStartInfo("bash", [Script, command, _folder])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -104,5 +104,5 @@ public sealed class CephGateway : IAsyncDisposable
         return (process.ExitCode, await output, await errors);
     }
 
-    static string Script([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../services/ceph-rgw.sh"));
+    static string Script => Path.Combine(Repository.Root, "tests", "services", "ceph-rgw.sh");
 }

@@ -1,7 +1,7 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using Logwarden.Events;
 using Logwarden.Formats;
+using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Formats;
 
@@ -159,5 +159,5 @@ public class FormatTests
         return files;
     }
 
-    internal static string Samples([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(here, "../../../../samples/logs"));
+    internal static string Samples() => Path.Combine(Repository.Root, "samples", "logs");
 }

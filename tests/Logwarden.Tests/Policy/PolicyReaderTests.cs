@@ -1,13 +1,13 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using CsCheck;
 using Logwarden.Policy;
+using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Policy;
 
 public class PolicyReaderTests
 {
-    static readonly string TestData = Path.GetFullPath(Path.Combine(Here(), "../testdata"));
+    static readonly string TestData = Path.Combine(Repository.Root, "tests", "Logwarden.Tests", "Policy", "testdata");
     static readonly string Good = File.ReadAllText(Path.Combine(TestData, "base.yaml"));
     static readonly HashSet<string> Rules = new(["email", "jwt", "phone", "iban"], StringComparer.Ordinal);
 
@@ -101,6 +101,4 @@ public class PolicyReaderTests
 
     static string Part(string[] lines, char mark, string end) =>
         string.Concat(lines.Where(line => line.StartsWith(mark)).Select(line => line[1..] + end));
-
-    static string Here([CallerFilePath] string path = "") => path;
 }

@@ -1,13 +1,13 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using Logwarden.Events;
 using Logwarden.Policy;
+using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Policy;
 
 public class ShippedPolicyTests
 {
-    static readonly string FileOnDisk = Path.GetFullPath(Path.Combine(Here(), "../../../../policy/policy.yaml"));
+    static readonly string FileOnDisk = Path.Combine(Repository.Root, "policy", "policy.yaml");
 
     [Fact]
     public void The_file_on_disk_is_the_one_in_the_program() => Assert.Equal(File.ReadAllText(FileOnDisk), ShippedPolicy.Text);
@@ -83,6 +83,4 @@ public class ShippedPolicyTests
         Assert.Equal("2y", document.RootElement.GetProperty("classes").GetProperty("infrastructure").GetProperty("total").GetString());
         Assert.Equal(PolicyClauses.All.Count, document.RootElement.GetProperty("clauses").EnumerateObject().Count());
     }
-
-    static string Here([CallerFilePath] string path = "") => path;
 }
