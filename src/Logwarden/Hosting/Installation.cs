@@ -141,6 +141,8 @@ sealed class Installation : IAsyncDisposable
         try
         {
             var ledger = Journal.Ledger;
+            // A call before may have failed when its seal was done already.
+            Note();
             while (_sealer.SealedTo < ledger.DurableEnd)
             {
                 await _sealer.SealEvents(Events(ledger.DurableEnd), ledger.DurableEnd, ledger, cancel);

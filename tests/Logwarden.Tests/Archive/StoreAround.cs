@@ -24,7 +24,7 @@ abstract class StoreAround(IBlobStore store) : IBlobStore
 
     public IAsyncEnumerable<BlobVersion> List(string prefix, CancellationToken cancel) => store.List(prefix, cancel);
 
-    public async ValueTask Delete(string key, string? versionId, CancellationToken cancel) => await Change(async () =>
+    public virtual async ValueTask Delete(string key, string? versionId, CancellationToken cancel) => await Change(async () =>
     {
         await store.Delete(key, versionId, cancel);
         return true;

@@ -100,6 +100,23 @@ public sealed class SealLoopTests : IDisposable
         Assert.True(Volatile.Read(ref tries) > before);
     }
 
+    [Fact]
+    public async Task A_seal_that_is_done_but_for_what_it_clears_away_counts()
+    {
+        var store = new UndeletingStore(new FolderBlobStore(_scratch.File("archive"), TimeProvider.System));
+        var options = new InstallationOptions { Data = _scratch.File("data"), OpenStore = () => store };
+        await using var installation = await Installation.OpenAsync(options, TimeProvider.System, Cancel);
+        await Append(installation, 0);
+        await installation.SealAsync(Cancel);
+        await Append(installation, 1);
+
+        await Assert.ThrowsAsync<BlobStoreException>(() => installation.SealAsync(Cancel));
+        Assert.Equal(1, store.Refused);
+        await installation.SealAsync(Cancel);
+
+        Assert.Equal(2, installation.SealedTo);
+    }
+
     static Exception Failure(string what) => what switch
     {
         "archive away" => new BlobStoreException("the archive is away", null),
@@ -136,5 +153,19 @@ public sealed class SealLoopTests : IDisposable
         public Func<Exception>? Failure { get; set; }
 
         protected override ValueTask<T> Change<T>(Func<ValueTask<T>> change) => Failure is { } fail ? throw fail() : change();
+    }
+
+    /// <summary>A store that deletes nothing.</summary>
+    sealed class UndeletingStore(IBlobStore store) : StoreAround(store)
+    {
+        public int Refused { get; private set; }
+
+        protected override ValueTask<T> Change<T>(Func<ValueTask<T>> change) => change();
+
+        public override ValueTask Delete(string key, string? versionId, CancellationToken cancel)
+        {
+            Refused++;
+            throw new BlobStoreException("the archive is away", null);
+        }
     }
 }
