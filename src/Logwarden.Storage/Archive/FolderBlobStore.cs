@@ -56,7 +56,7 @@ public sealed class FolderBlobStore : IBlobStore
         {
             if (await HasBytes(path, content, cancel))
             {
-                if (protection is not null && !ReadHead(path)!.Covers(protection)) await Protect(key, null, protection, cancel);
+                if (protection is not null && ReadHead(path)! is var head && !head.Covers(protection)) await Protect(key, null, head.Raised(protection), cancel);
                 return new(null, Stored: false);
             }
             if (ReadHead(path)!.IsLockedAt(_time.GetUtcNow())) throw new BlobLockedException($"{path} holds other bytes under a lock", null);

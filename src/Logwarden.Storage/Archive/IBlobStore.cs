@@ -54,6 +54,10 @@ public sealed record BlobHead(string? VersionId, long Length, LockMode? Mode, Da
     /// <summary>Whether it can be neither deleted nor replaced at that moment.</summary>
     public bool IsLockedAt(DateTimeOffset now) => LegalHold || (Mode is not null && RetainUntil > now);
 
+    /// <summary>The lock that it must have to be protected as asked and no less than it is: a repeated put takes no hold off and shortens nothing.</summary>
+    public BlobLock Raised(BlobLock wanted) => new(
+        Mode > wanted.Mode ? Mode.Value : wanted.Mode, RetainUntil > wanted.RetainUntil ? RetainUntil.Value : wanted.RetainUntil, LegalHold || wanted.LegalHold);
+
     /// <summary>Whether it is protected at least as asked.</summary>
     public bool Covers(BlobLock wanted) =>
         Mode >= wanted.Mode && RetainUntil >= wanted.RetainUntil && (LegalHold || !wanted.LegalHold);

@@ -209,7 +209,7 @@ public sealed class S3BlobStore : IBlobStore
             if (await HeadOf(name, version.VersionId, cancel) is not { } head) continue;
             if (version.Size == content.Length && await HasBytes(name, version.VersionId, digests, cancel))
             {
-                if (!head.Covers(protection)) await ProtectVersion(name, head, protection, cancel);
+                if (!head.Covers(protection)) await ProtectVersion(name, head, head.Raised(protection), cancel);
                 return new(version.VersionId, Stored: false);
             }
             if (!over && head.IsLockedAt(_time.GetUtcNow()))

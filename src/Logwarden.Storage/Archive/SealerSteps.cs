@@ -174,7 +174,18 @@ public sealed partial class Sealer
         {
             var now = TreeOf(@class).Partial().Select(tile => tile.Id).ToHashSet();
             foreach (var old in Tile.Partial(before.Record.Tree(@class).Size))
-                if (!now.Contains(old)) await _store.Delete(ArchiveLayout.TileOf(@class, old), versionId: null, cancel);
+            {
+                if (now.Contains(old)) continue;
+                try
+                {
+                    await _store.Delete(ArchiveLayout.TileOf(@class, old), versionId: null, cancel);
+                }
+                catch (BlobLockedException)
+                {
+                    // A default retention of the bucket, or no right to delete: they stay, and nothing reads them any more.
+                    return;
+                }
+            }
         }
     }
 

@@ -37,6 +37,7 @@ sealed partial class SealLoop : IAsyncDisposable
     // Of the loop alone.
     long? _since;
     long? _indexAt;
+    Task _indexing = Task.CompletedTask;
     TimeSpan _pause = LookEvery;
 
     /// <summary>Starts it.</summary>
@@ -66,13 +67,16 @@ sealed partial class SealLoop : IAsyncDisposable
     string? _failure;
 
     /// <summary>Why the text index of some segment could not be made; null when none is missing.</summary>
-    public string? LastIndexError { get; private set; }
+    public string? LastIndexError => Volatile.Read(ref _indexError);
+
+    string? _indexError;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
+        await _indexing;
         _stop.Dispose();
     }
 
@@ -84,7 +88,7 @@ sealed partial class SealLoop : IAsyncDisposable
             {
                 await Task.Delay(_pause, _time, cancel);
                 await SealDueAsync();
-                await IndexDueAsync(cancel);
+                IndexDue(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -123,19 +127,29 @@ sealed partial class SealLoop : IAsyncDisposable
     }
 
     /// <summary>Makes the text indexes that are missing. Whatever comes of it, sealing goes on: an index only makes queries quicker.</summary>
-    async Task IndexDueAsync(CancellationToken cancel)
+    void IndexDue(CancellationToken cancel)
     {
+        if (!_indexing.IsCompleted) return;
+        if (_indexAt is null && LastIndexError is not null) _indexAt = _time.GetTimestamp() + (long)(PauseMax.TotalSeconds * _time.TimestampFrequency);
         if (!(_time.GetTimestamp() >= _indexAt)) return;
+        _indexAt = null;
+        // On a thread of its own: those of a whole store take an hour to make, and sealing goes on meanwhile.
+        _indexing = Task.Run(() => IndexAsync(cancel), CancellationToken.None);
+    }
+
+    async Task IndexAsync(CancellationToken cancel)
+    {
+        string? error;
         try
         {
-            LastIndexError = await _index(cancel);
+            error = await _index(cancel);
         }
-        catch (Exception failed) when (!cancel.IsCancellationRequested)
+        catch (Exception failed) when (failed is not OutOfMemoryException)
         {
-            LastIndexError = failed.Message;
+            error = cancel.IsCancellationRequested ? null : failed.Message;
         }
-        _indexAt = LastIndexError is null ? null : _time.GetTimestamp() + (long)(PauseMax.TotalSeconds * _time.TimestampFrequency);
-        if (LastIndexError is not null) LogIndexFailed(PauseMax, LastIndexError);
+        Volatile.Write(ref _indexError, error);
+        if (error is not null) LogIndexFailed(PauseMax, error);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Sealed up to offset {Offset}, {Events} events.")]

@@ -93,6 +93,21 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
+    public async Task A_repeated_put_takes_no_hold_off_and_shortens_nothing()
+    {
+        using var store = await OpenAsync();
+        var held = Lock(minutes: 10);
+        var put = await store.PutBytes("a", One, held, Cancel);
+        await store.Protect("a", put.VersionId, new(held.Mode, held.RetainUntil, legalHold: true), Cancel);
+
+        await store.PutBytes("a", One, Lock(minutes: 20), Cancel);
+
+        var head = await store.Head("a", put.VersionId, Cancel);
+        Assert.True(head!.LegalHold);
+        Assert.True(head.RetainUntil > held.RetainUntil);
+    }
+
+    [Fact]
     public async Task Other_bytes_under_a_locked_key_are_refused()
     {
         using var store = await OpenAsync();

@@ -101,6 +101,40 @@ public sealed class SealLoopTests : IDisposable
     }
 
     [Fact]
+    public async Task Sealing_does_not_wait_for_the_index()
+    {
+        await using var installation = await Installation.OpenAsync(new() { Data = _scratch.File("data") }, TimeProvider.System, Cancel);
+        var begun = new TaskCompletionSource();
+        await using var loop = new SealLoop(installation, new SealOptions(1, null), _time, index: async cancel =>
+        {
+            begun.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancel);
+            return null;
+        });
+        await Until(() => begun.Task.IsCompleted);
+        for (var offset = 0; offset < 3; offset++)
+        {
+            await Append(installation, offset);
+            await Until(() => installation.SealedTo == offset + 1);
+        }
+        Assert.Null(loop.LastIndexError);
+    }
+
+    [Fact]
+    public async Task Where_old_tiles_can_not_be_deleted_they_stay_and_sealing_goes_on()
+    {
+        var store = new UndeletingStore(new FolderBlobStore(_scratch.File("archive"), TimeProvider.System)) { IsForbidden = true };
+        await using var installation = await Installation.OpenAsync(new() { Data = _scratch.File("data"), OpenStore = () => store }, TimeProvider.System, Cancel);
+        for (var offset = 0; offset < 3; offset++)
+        {
+            await Append(installation, offset);
+            await installation.SealAsync(Cancel);
+            Assert.Equal(offset + 1, installation.SealedTo);
+        }
+        Assert.Equal(2, store.Refused);
+    }
+
+    [Fact]
     public async Task A_seal_that_is_done_but_for_what_it_clears_away_counts()
     {
         var store = new UndeletingStore(new FolderBlobStore(_scratch.File("archive"), TimeProvider.System));
@@ -158,6 +192,8 @@ public sealed class SealLoopTests : IDisposable
     /// <summary>A store that deletes nothing.</summary>
     sealed class UndeletingStore(IBlobStore store) : StoreAround(store)
     {
+        public bool IsForbidden { get; init; }
+
         public int Refused { get; private set; }
 
         protected override ValueTask<T> Change<T>(Func<ValueTask<T>> change) => change();
@@ -165,7 +201,7 @@ public sealed class SealLoopTests : IDisposable
         public override ValueTask Delete(string key, string? versionId, CancellationToken cancel)
         {
             Refused++;
-            throw new BlobStoreException("the archive is away", null);
+            throw IsForbidden ? new BlobLockedException("403", null) : new BlobStoreException("the archive is away", null);
         }
     }
 }
