@@ -54,15 +54,11 @@ public static class Decompression
 }
 
 /// <summary>Counts what is read, gives back bytes that were looked at first, and holds to limits.</summary>
-sealed class CountedStream(Stream inner, ReadOnlyMemory<byte> first, DecompressionLimits? limits, CountedStream? compressed) : Stream
+sealed class CountedStream(Stream inner, ReadOnlyMemory<byte> first, DecompressionLimits? limits, CountedStream? compressed) : ReadingStream
 {
     ReadOnlyMemory<byte> _first = first;
 
     public long Count { get; private set; }
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
     public override long Position { get => Count; set => throw new NotSupportedException(); }
 
     public override int Read(Span<byte> buffer)
@@ -82,12 +78,6 @@ sealed class CountedStream(Stream inner, ReadOnlyMemory<byte> first, Decompressi
         if (limits is { } max && compressed is not null) Check(max, compressed.Count);
         return read;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 
 namespace Logwarden.Formats;
@@ -8,7 +9,7 @@ namespace Logwarden.Formats;
 /// one more member is put behind the input, with a text that nobody can guess: only when the data was whole is that text the end of what comes out. Whatever can be unpacked is given
 /// before the error. Padding or anything else behind the last member is an error too, after all of the content.
 /// </summary>
-sealed class WholeGzipStream(Stream packed) : Stream
+sealed class WholeGzipStream(Stream packed) : ReadingStream
 {
     const int SealBytes = 16;
 
@@ -18,20 +19,50 @@ sealed class WholeGzipStream(Stream packed) : Stream
     readonly byte[] _seal = RandomNumberGenerator.GetBytes(SealBytes);
     Sealed? _sealed;
     GZipStream? _unpacked;
+    ExceptionDispatchInfo? _failure;
     bool _isEnded;
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
+    /// <summary>Fills the buffer as far as can be done without waiting for more input: whoever looks at all that it has after each call would look often otherwise.</summary>
     public override int Read(Span<byte> buffer)
     {
-        if (_isEnded || buffer.IsEmpty) return 0;
+        _failure?.Throw();
+        var filled = 0;
+        try
+        {
+            while (!_isEnded && filled < buffer.Length)
+            {
+                var step = buffer[filled..Math.Min(buffer.Length, filled + StepBytes)];
+                var read = Step(step);
+                filled += read;
+                if (read < step.Length) break;
+            }
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            _failure = ExceptionDispatchInfo.Capture(failure);
+            // What was unpacked before is good: it is given first.
+            if (filled == 0) throw;
+        }
+        return filled;
+    }
+
+    // Its work is of the processor; where the input is waited for, the thread is the caller's own.
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unpacked?.Dispose();
+            packed.Dispose();
+        }
+        base.Dispose(disposing);
+    }
+
+    int Step(Span<byte> buffer)
+    {
         _sealed ??= new(packed, Member(_seal));
         _unpacked ??= new(_sealed, CompressionMode.Decompress);
-        buffer = buffer[..Math.Min(buffer.Length, StepBytes)];
         var read = _unpacked.Read(buffer);
         // The framework asks for more input only when it has given all that the input before could give: what comes from then on is the seal, or what the seal
         // looks like when it is taken for the middle of the data. It was never in the input.
@@ -44,25 +75,6 @@ sealed class WholeGzipStream(Stream packed) : Stream
         return 0;
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    // Its work is of the processor; where the input is waited for, the thread is the caller's own.
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _unpacked?.Dispose();
-            packed.Dispose();
-        }
-        base.Dispose(disposing);
-    }
-
     static byte[] Member(byte[] content)
     {
         using var member = new MemoryStream();
@@ -71,18 +83,12 @@ sealed class WholeGzipStream(Stream packed) : Stream
     }
 
     /// <summary>A stream with some bytes behind its end.</summary>
-    sealed class Sealed(Stream inner, byte[] last) : Stream
+    sealed class Sealed(Stream inner, byte[] last) : ReadingStream
     {
         int _at = -1;
 
         /// <summary>Whether the input was over and some of what follows it was given.</summary>
         public bool HasBegun => _at >= 0;
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
         public override int Read(Span<byte> buffer)
         {
@@ -97,11 +103,5 @@ sealed class WholeGzipStream(Stream packed) : Stream
             _at += count;
             return count;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

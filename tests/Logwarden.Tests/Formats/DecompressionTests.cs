@@ -98,6 +98,73 @@ public class DecompressionTests
         Assert.Equal(Content, read);
     }
 
+    [Fact]
+    public void One_read_of_gzip_fills_a_large_buffer()
+    {
+        var content = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("a line that is much like the next\n", 6000)));
+        using var input = Decompression.Gzip(new MemoryStream(Gzip(content)));
+        var buffer = new byte[150_000];
+
+        Assert.Equal(buffer.Length, input.Read(buffer));
+        Assert.Equal(content.Length - buffer.Length, input.Read(buffer));
+        Assert.Equal(content[150_000..], buffer[..(content.Length - buffer.Length)]);
+        Assert.Equal(0, input.Read(buffer));
+    }
+
+    [Fact]
+    public void A_large_buffer_gets_as_much_of_what_was_cut_off_as_a_small_one()
+    {
+        var content = Words(3000);
+        var packed = Gzip(content);
+        for (var length = 4; length < packed.Length; length++)
+        {
+            var (few, many) = (new List<byte>(), new List<byte>());
+            var cut = packed[..length];
+            Assert.ThrowsAny<InvalidDataException>(() => Unpack(cut, 1024, few));
+            Assert.ThrowsAny<InvalidDataException>(() => Unpack(cut, 100_000, many));
+            Assert.Equal(few, many);
+            Assert.Equal(content.Take(many.Count), many);
+        }
+    }
+
+    [Fact]
+    public void An_input_that_fails_is_told_after_what_came_before_and_each_time()
+    {
+        using var input = Decompression.Gzip(new FailingStream(Gzip(Words(60_000))[..10_000]));
+        var buffer = new byte[1_000_000];
+
+        var read = 0;
+        Assert.Throws<IOException>(() =>
+        {
+            while (input.Read(buffer.AsSpan(read)) is var count and > 0) read += count;
+        });
+
+        Assert.InRange(read, 10_000, 60_000);
+        Assert.Equal(Words(60_000)[..read], buffer[..read]);
+        Assert.Throws<IOException>(() => input.Read(buffer, 0, 10));
+    }
+
+    /// <summary>Gives some bytes, then an error of the disk.</summary>
+    sealed class FailingStream(byte[] bytes) : ReadingStream
+    {
+        readonly MemoryStream _bytes = new(bytes);
+
+        public override int Read(Span<byte> buffer) => _bytes.Read(buffer) is > 0 and var read ? read : throw new IOException("broken");
+    }
+
+    static byte[] Words(int length)
+    {
+        var chance = new Random(20261127);
+        return [.. Enumerable.Range(0, length).Select(_ => (byte)('a' + chance.Next(12)))];
+    }
+
+    static byte[] Gzip(byte[] content)
+    {
+        var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(content);
+        return packed.ToArray();
+    }
+
     static byte[] Pack(string kind, List<int>? ends = null)
     {
         var packed = new MemoryStream();
