@@ -176,12 +176,13 @@ public sealed class PgAuditFormat : IFormat
     static SecurityChange SecurityChangeOf(scoped in Facts facts)
     {
         if (facts.Subject == PgSubject.Setting)
-            return PostgresSecurity.IsLoggingSetting(PostgresActions.InQuotes(facts.Message, "parameter \""u8)) ? SecurityChange.Logging : SecurityChange.Setting;
+            return PostgresSettings.IsLogging(PostgresActions.InQuotes(facts.Message, "parameter \""u8)) ? SecurityChange.Logging : SecurityChange.Setting;
         if (facts.Subject is not (PgSubject.Audit or PgSubject.Statement)) return SecurityChange.None;
         var change = PostgresSecurity.Of(facts.Statement);
         if (facts.Subject == PgSubject.Statement || change == SecurityChange.Logging) return change;
-        // The statement may be left out, having been logged before.
+        // The statement may be left out, having been logged before. Where none is logged, any setting may have been set.
         var command = PostgresSecurity.Of(facts.Audit(4));
+        if (facts.Statement.SequenceEqual("<not logged>"u8) && (facts.Audit(4).SequenceEqual("SET"u8) || facts.Audit(4).SequenceEqual("RESET"u8))) command = SecurityChange.Setting;
         return command > change ? command : change;
     }
 

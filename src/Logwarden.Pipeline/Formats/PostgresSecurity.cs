@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Logwarden.Formats;
@@ -16,105 +17,109 @@ enum SecurityChange
 }
 
 /// <summary>
-/// Finds the statements of PostgreSQL that change security settings, and above all logging itself: settings of the log and of pgaudit wherever they can be set, the
-/// libraries that are loaded, extensions, event triggers, roles, rights and row security. A name that is computed while the statement runs can't be seen.
+/// Finds the statements of PostgreSQL that change security settings, and above all logging itself: settings of the log and of pgaudit wherever they can be set
+/// (<see cref="PostgresSettings"/>), the libraries that are loaded, extensions, event triggers, roles, rights and row security; also in the bodies of blocks and functions, and in the text that
+/// these execute as far as it stands there. What is put together in variables, or done by functions that stand elsewhere, can't be seen.
 /// </summary>
 static class PostgresSecurity
 {
-    // Blocks in blocks: DO bodies that EXECUTE text.
-    const int DepthMax = 3;
-
-    static readonly byte[][] LoggingSettings =
-    [
-        .. new[]
-        {
-            "log_", "pgaudit", "logging_collector", "syslog_", "event_source", "event_triggers", "shared_preload_libraries", "session_preload_libraries",
-            "local_preload_libraries", "auto_explain", "set_user",
-            // Turns triggers off, those that write audit tables too.
-            "session_replication_role",
-        }.Select(Encoding.ASCII.GetBytes),
-    ];
-
-    /// <summary>Is it a setting of what is logged?</summary>
-    public static bool IsLoggingSetting(ReadOnlySpan<byte> name)
-    {
-        foreach (var setting in LoggingSettings)
-        {
-            if (name.Length >= setting.Length && Ascii.EqualsIgnoreCase(name[..setting.Length], setting)) return true;
-        }
-        return false;
-    }
+    // Statements in blocks in statements. Deeper, nobody writes for a purpose that may be seen.
+    const int DepthMax = 5;
 
     /// <summary>What the weightiest of the statements in a text does. The name of a command, such as <c>DROP EXTENSION</c>, will do for a statement.</summary>
     public static SecurityChange Of(ReadOnlySpan<byte> sql) => Of(sql, 0);
 
     static SecurityChange Of(ReadOnlySpan<byte> sql, int depth)
     {
-        var words = new SqlWords(sql);
+        if (depth > DepthMax) return SecurityChange.Logging;
+        var words = new SqlWords(sql, isBlock: depth > 0);
         var change = SecurityChange.None;
+        var isStart = true;
+        // The word before this one, and the one before the name that this one is the last part of.
+        ReadOnlySpan<byte> last = default, before = default;
         while (change < SecurityChange.Logging && words.Next())
         {
-            if (words.Is(";"u8) || BeginsBlock(words)) continue;
-            change = Max(change, Statement(ref words, depth));
-            // In a block, what is behind words such as THEN is another statement.
-            while (!words.Is(";"u8) && !(depth > 0 && BeginsBlock(words)) && words.Next())
+            if (words.IsStatementEnd || (isStart && words.BeginsStatement))
             {
+                isStart = true;
+                last = default;
+                continue;
             }
+            if (isStart) change = Max(change, Statement(words, depth));
+            isStart = false;
+            if (words.Is((byte)'.'))
+            {
+                last = before;
+                continue;
+            }
+            before = last;
+            if (words.IsName) change = Max(change, Anywhere(words, before, depth));
+            // UPDATE ONLY (t) updates t.
+            if (!(IsUpdate(last) && (words.Is("only"u8) || words.Is((byte)'(')))) last = words.IsName ? words.Word : default;
         }
         return change;
     }
 
-    static bool BeginsBlock(scoped in SqlWords words) =>
-        words.Is("begin"u8) || words.Is("then"u8) || words.Is("else"u8) || words.Is("loop"u8);
-
-    static SecurityChange Statement(scoped ref SqlWords words, int depth)
+    /// <summary>What the kind of a statement tells, whose first word the words stand at.</summary>
+    static SecurityChange Statement(SqlWords words, int depth)
     {
-        if (words.Is("set"u8) || words.Is("reset"u8)) return Session(ref words);
-        if (words.Is("alter"u8)) return Alter(ref words);
-        if (words.Is("create"u8)) return Create(ref words);
-        if (words.Is("drop"u8)) return Drop(ref words);
-        if (words.Is("grant"u8) || words.Is("revoke"u8) || words.Is("reassign"u8) || words.Is("security"u8)) return SecurityChange.Setting;
-        if ((words.Is("do"u8) || words.Is("execute"u8)) && depth < DepthMax) return Block(ref words, depth + 1);
-        return Call(ref words, depth);
+        if (words.Is("set"u8) || words.Is("reset"u8)) return Session(words, depth);
+        if (words.Is("alter"u8)) return Alter(words, depth);
+        if (words.Is("create"u8)) return Create(words, depth);
+        if (words.Is("drop"u8)) return Drop(words);
+        if (words.Is("do"u8)) return Block(words, depth);
+        return words.Is("grant"u8) || words.Is("revoke"u8) || words.Is("reassign"u8) || words.Is("security"u8) ? SecurityChange.Setting : SecurityChange.None;
     }
 
-    static SecurityChange Session(scoped ref SqlWords words)
+    /// <summary>What a name tells wherever in a statement it stands.</summary>
+    static SecurityChange Anywhere(scoped in SqlWords words, ReadOnlySpan<byte> before, int depth)
+    {
+        if (words.IsNamed("set_config"u8)) return PostgresSettings.OfCall(words, before);
+        if (IsUpdate(before) && words.IsNamed("pg_settings"u8)) return PostgresSettings.OfUpdate(words);
+        return depth > 0 && words.Is("execute"u8) ? Executed(words, depth) : SecurityChange.None;
+    }
+
+    static bool IsUpdate(ReadOnlySpan<byte> word) => Ascii.EqualsIgnoreCase(word, "update"u8);
+
+    static SecurityChange Session(SqlWords words, int depth)
     {
         words.Next();
         if (words.Is("session"u8) || words.Is("local"u8)) words.Next();
-        return IsLoggingSetting(words.Word) ? SecurityChange.Logging
-            : words.Is("row_security"u8) ? SecurityChange.Setting
-            : SecurityChange.None;
+        return Name(words, depth);
     }
 
-    static SecurityChange Alter(scoped ref SqlWords words)
+    /// <summary>The words stand at the name of a setting. A text may end before it: the name of a command, or a statement that is put together.</summary>
+    static SecurityChange Name(scoped in SqlWords words, int depth) =>
+        words.IsAtEnd && depth == 0 ? SecurityChange.None : PostgresSettings.OfName(words);
+
+    static SecurityChange Alter(SqlWords words, int depth)
     {
         words.Next();
         if (words.Is("system"u8) || words.Is("role"u8) || words.Is("user"u8) || words.Is("group"u8) || words.Is("database"u8))
-            return Max(SecurityChange.Setting, Set(ref words));
-        if (words.Is("function"u8) || words.Is("procedure"u8) || words.Is("routine"u8)) return Set(ref words);
+            return Max(SecurityChange.Setting, Set(words, depth));
+        if (words.Is("function"u8) || words.Is("procedure"u8) || words.Is("routine"u8)) return Set(words, depth);
         if (words.Is("event"u8)) return words.Find("disable"u8, "disable"u8) ? SecurityChange.Logging : SecurityChange.Setting;
-        if (words.Is("extension"u8)) return Extension(ref words);
+        if (words.Is("extension"u8)) return Extension(words);
         if (words.Is("policy"u8) || words.Is("default"u8)) return SecurityChange.Setting;
         // DISABLE TRIGGER, DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY.
         return words.Is("table"u8) && words.Find("trigger"u8, "security"u8) ? SecurityChange.Setting : SecurityChange.None;
     }
 
-    static SecurityChange Create(scoped ref SqlWords words)
+    static SecurityChange Create(SqlWords words, int depth)
     {
         words.Next();
         if (words.Is("or"u8) && words.Next()) words.Next();
-        if (words.Is("extension"u8)) return Extension(ref words);
-        if (words.Is("function"u8) || words.Is("procedure"u8)) return Set(ref words);
+        if (words.Is("extension"u8)) return Extension(words);
+        if (words.Is("function"u8) || words.Is("procedure"u8)) return Function(words, depth);
         return words.Is("role"u8) || words.Is("user"u8) || words.Is("group"u8) || words.Is("policy"u8) || words.Is("event"u8)
             ? SecurityChange.Setting
             : SecurityChange.None;
     }
 
-    static SecurityChange Drop(scoped ref SqlWords words)
+    static SecurityChange Drop(SqlWords words)
     {
         words.Next();
-        if (words.Is("extension"u8)) return Extension(ref words);
+        if (words.Is("extension"u8)) return Extension(words);
         if (words.Is("event"u8)) return SecurityChange.Logging;
         return words.Is("role"u8) || words.Is("user"u8) || words.Is("group"u8) || words.Is("policy"u8) || words.Is("owned"u8) || words.Is("trigger"u8)
             ? SecurityChange.Setting
@@ -122,52 +127,91 @@ static class PostgresSecurity
     }
 
     /// <summary>Any of the extensions named is one that logs.</summary>
-    static SecurityChange Extension(scoped ref SqlWords words)
+    static SecurityChange Extension(SqlWords words)
     {
-        while (!words.Is(";"u8) && words.Next())
+        while (words.Next() && !words.IsStatementEnd)
         {
-            if (!words.IsLiteral && IsLoggingSetting(words.Word)) return SecurityChange.Logging;
+            if (words.IsName && PostgresSettings.OfName(words) == SecurityChange.Logging) return SecurityChange.Logging;
         }
         return SecurityChange.Setting;
     }
 
     /// <summary>What stands behind SET or RESET in the statement.</summary>
-    static SecurityChange Set(scoped ref SqlWords words)
+    static SecurityChange Set(SqlWords words, int depth)
     {
-        while (words.Find("set"u8, "reset"u8))
-        {
-            var isReset = words.Is("reset"u8);
-            if (words.Next() && (IsLoggingSetting(words.Word) || (isReset && words.Is("all"u8)))) return SecurityChange.Logging;
-        }
-        return SecurityChange.None;
+        var change = SecurityChange.None;
+        while (words.Find("set"u8, "reset"u8)) change = Max(change, Set(ref words, depth));
+        return change;
     }
 
-    static SecurityChange Block(scoped ref SqlWords words, int depth)
+    static SecurityChange Set(scoped ref SqlWords words, int depth)
     {
-        while (!words.Is(";"u8) && words.Next())
-        {
-            if (!words.IsLiteral) continue;
-            // In a body that is itself in quotes they are doubled: the statement follows.
-            return words.Word.IsEmpty && words.Next() ? Statement(ref words, depth) : Of(words.Word, depth);
-        }
-        return SecurityChange.None;
+        var isReset = words.Is("reset"u8);
+        words.Next();
+        return isReset && words.Is("all"u8) ? SecurityChange.Logging : Name(words, depth);
     }
 
-    /// <summary>Does it call <c>set_config</c> with the name of a setting?</summary>
-    static SecurityChange Call(scoped ref SqlWords words, int depth)
+    /// <summary>The settings of a function, and what is in its body.</summary>
+    static SecurityChange Function(SqlWords words, int depth)
     {
-        do
+        var change = SecurityChange.None;
+        // What follows ATOMIC are statements, not parts of this one.
+        while (change < SecurityChange.Logging && words.Next() && !words.IsStatementEnd && !words.Is("atomic"u8))
         {
-            if (depth > 0 && BeginsBlock(words)) return SecurityChange.None;
-            if (words.IsLiteral || words.Word.Length < 10 || !Ascii.EqualsIgnoreCase(words.Word[^10..], "set_config"u8)) continue;
-            while (words.Next() && (words.Is("("u8) || words.Is("e"u8) || (words.IsLiteral && words.Word.IsEmpty)))
+            if (words.Is("set"u8) || words.Is("reset"u8)) change = Max(change, Set(ref words, depth));
+            else if (words.Is("as"u8) && words.Next() && words.IsLiteral) change = Max(change, Of(words.ReadAll(), depth + 1));
+        }
+        return change;
+    }
+
+    static SecurityChange Block(SqlWords words, int depth)
+    {
+        words.Next();
+        if (words.Is("language"u8) && words.Next()) words.Next();
+        return words.IsLiteral ? Of(words.ReadAll(), depth + 1) : SecurityChange.None;
+    }
+
+    /// <summary>The words stand at EXECUTE in a block: what is executed, as far as it stands there.</summary>
+    static SecurityChange Executed(SqlWords words, int depth)
+    {
+        words.Next();
+        // CREATE TRIGGER … EXECUTE FUNCTION, GRANT EXECUTE ON.
+        if (words.Is("function"u8) || words.Is("procedure"u8) || words.Is("on"u8)) return SecurityChange.None;
+        var text = new ArrayBufferWriter<byte>();
+        // Brackets around this word, and those within which nothing is text of the statement: 0 when there are none.
+        var (level, hidden, format) = (0, 0, 0);
+        var isCall = false;
+        for (; !words.IsAtEnd && !words.Is((byte)';') && !IsBehindText(words); words.Next())
+        {
+            if (words.Is((byte)'('))
             {
+                level++;
+                if (isCall && hidden == 0) hidden = level;
             }
-            if (IsLoggingSetting(words.Word)) return SecurityChange.Logging;
+            else if (words.Is((byte)')'))
+            {
+                if (hidden == level) hidden = 0;
+                if (format == level) format = 0;
+                level--;
+            }
+            else if (hidden == 0)
+            {
+                if (words.Is("format"u8)) format = level + 1;
+                else if (words.IsLiteral) text.Write(words.ReadAll());
+                // Of the arguments of format only the first is text.
+                else if (words.Is((byte)',')) hidden = format == level ? level : 0;
+                else if (words.BeginsStatement) text.Write(";"u8); // CASE … THEN … ELSE
+                // For any other expression a sign stands that is no name.
+                else if (!words.Is((byte)'|') && !IsJoin(words)) text.Write("?"u8);
+            }
+            isCall = words.IsName && !IsJoin(words);
         }
-        while (!words.Is(";"u8) && words.Next());
-        return SecurityChange.None;
+        return Of(text.WrittenSpan, depth + 1);
     }
+
+    static bool IsBehindText(scoped in SqlWords words) => words.Is("using"u8) || words.Is("into"u8) || words.Is("loop"u8) || words.Is("execute"u8);
+
+    static bool IsJoin(scoped in SqlWords words) => words.Is("format"u8) || words.Is("concat"u8);
 
     static SecurityChange Max(SecurityChange a, SecurityChange b) => a > b ? a : b;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Logwarden.Events;
 using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Formats;
@@ -108,6 +109,8 @@ public class CorpusTests(ITestOutputHelper console)
         foreach (var one in left.Take(30)) console.WriteLine(one);
         Report("pgaudit", "postgres-pganalyze (lines)", items, (_, _) => []);
         Assert.Empty(left);
+        // A reload and the settings that it brought; no statement of all these changes one.
+        Assert.Equal((3, 2), SecurityChanges(items));
     }
 
     [Fact]
@@ -119,6 +122,8 @@ public class CorpusTests(ITestOutputHelper console)
             "2026-01-02 03:04:05.678 UTC [42] app@shop LOG:  " + entry.Replace("\n", "\n\t", StringComparison.Ordinal))).ToList();
         Report("pgaudit", "pgaudit", items, SlowReaders.AuditLine);
         Assert.Equal(415, items.Count);
+        // 60 of them set or reset a setting of pgaudit, 32 change a role, a right, a database or an extension; looked through by hand.
+        Assert.Equal((92, 60), SecurityChanges(items));
     }
 
     [Theory]
@@ -182,6 +187,13 @@ public class CorpusTests(ITestOutputHelper console)
             .Select(count => $"missing {count.Key}: {count.Value}")));
         foreach (var fault in faults.CountBy(fault => fault).OrderByDescending(count => count.Value).Take(25)) console.WriteLine($"{fault.Value} x {fault.Key}");
         Assert.Empty(faults);
+    }
+
+    /// <summary>Those of LOG-3, and those of them that change what is logged.</summary>
+    static (int All, int OfLogging) SecurityChanges(List<ReadItem> items)
+    {
+        var changes = items.Where(item => item.Event?.Kinds.HasFlag(LogKinds.SecuritySetting) == true).ToList();
+        return (changes.Count, changes.Count(item => item.Event!.Root.GetProperty("severity_id").GetInt32() >= 3));
     }
 
     static List<ReadItem> Items(string format, IEnumerable<JsonElement> logs) =>
