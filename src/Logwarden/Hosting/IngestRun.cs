@@ -89,7 +89,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
             var chunk = await _empty.Reader.ReadAsync(cancel);
             chunk.Clear();
             var more = Fill(chunk, reader);
-            if (chunk.Count > 0) chunk.Origin = origin ??= Origin(file, chunk.First);
+            if (chunk.Count > 0) chunk.Origin = origin ??= Origin(file, packed, chunk.First);
             Interlocked.Add(ref _bytes, reader.Offset - began);
             began = reader.Offset;
             // Of the file as it lies there, compressed or not: that is what its size tells.
@@ -107,8 +107,11 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         progress.Tell($"error: {file}: {broken.Reason}. What could be read of it is taken in, and the fault is in quarantine; the rest is missing: get the file again.");
     }
 
-    RecordOrigin Origin(string file, ReadOnlySpan<byte> first) =>
-        string.Equals(file, "-", StringComparison.Ordinal) ? RecordOrigin.Pipe("stdin") : RecordOrigin.File(journal.Keys, file, first);
+    // What can't be gone back in, such as a named pipe, can't be read again: the same record at the same place is another one.
+    RecordOrigin Origin(string file, Stream packed, ReadOnlySpan<byte> first) =>
+        Input.IsStandard(file) ? RecordOrigin.Pipe("stdin")
+        : packed.CanSeek ? RecordOrigin.File(journal.Keys, file, first)
+        : RecordOrigin.Pipe(Path.GetFileName(file));
 
     static bool Fill(Chunk chunk, RecordReader reader)
     {

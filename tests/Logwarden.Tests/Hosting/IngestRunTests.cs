@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
@@ -43,6 +44,31 @@ public sealed class IngestRunTests : IDisposable
         var shares = told.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ').First(word => word.Length > 0 && char.IsAsciiDigit(word[0]))).ToArray();
         Assert.Contains(shares, share => int.Parse(share, CultureInfo.InvariantCulture) is > 0 and < 100);
         Assert.Equal("100", shares[^1]);
+    }
+
+    [Fact]
+    public async Task What_comes_through_a_named_pipe_is_new_each_time()
+    {
+        var pipe = _scratch.File("app.pipe");
+        using (var made = Process.Start("mkfifo", [pipe])) await made.WaitForExitAsync(Cancel);
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, Cancel);
+        var route = Installation.Route(installation.Sources.Ensure("shop", "app").Source);
+        for (var round = 0; round < 2; round++)
+        {
+            using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
+            var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
+            // Opening waits for the reader.
+            var writing = Task.Run(() =>
+            {
+                using var output = new FileStream(pipe, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+                output.Write("{\"user\":\"ada\",\"action\":\"start\",\"message\":\"started\"}\n"u8);
+            }, Cancel);
+
+            await run.RunAsync([pipe], Cancel);
+            await writing;
+
+            Assert.Equal((1, 0), (run.Result.Stored, run.Result.Duplicates));
+        }
     }
 
     /// <summary>Events that hardly shrink, 10 MB of them: several times what is read before the first of them is stored.</summary>
