@@ -11,7 +11,7 @@ namespace Logwarden.Flow;
 /// <para>
 /// A file is the same when it has the same path, the same inode and the same first record. So files of one name in two folders are two, and a log that was rotated
 /// and begun anew is another, whether it was renamed (the inode is another) or copied and cut (its first record is). A file that was moved or copied is another too: its
-/// records without an id are stored again, which is better than to lose one.
+/// records without an id are stored again, which is better than to lose one. The number of the device says nothing: it may be another after each mount.
 /// </para>
 /// </summary>
 public sealed partial class RecordOrigin
@@ -37,12 +37,11 @@ public sealed partial class RecordOrigin
     public static RecordOrigin File(DedupKeys keys, string path, ReadOnlySpan<byte> first)
     {
         var full = Path.GetFullPath(path);
-        var (device, inode) = Inode(full);
+        var inode = Inode(full);
         var hash = keys.Begin();
         var name = Encoding.UTF8.GetBytes(full);
         hash.Append(name.Length);
         hash.Append(name);
-        hash.Append(device);
         hash.Append(inode);
         hash.Append(first);
         var identity = hash.Finish();
@@ -50,7 +49,7 @@ public sealed partial class RecordOrigin
     }
 
     // statx has one layout on all processors; where it is missing path and first record must do.
-    static (long Device, long Inode) Inode(string path)
+    static long Inode(string path)
     {
         const int CurrentFolder = -100;
         const uint WantsInode = 0x100;
@@ -58,13 +57,13 @@ public sealed partial class RecordOrigin
         answer.Clear();
         try
         {
-            if (Statx(CurrentFolder, path, 0, WantsInode, ref MemoryMarshal.GetReference(answer)) != 0) return default;
+            if (Statx(CurrentFolder, path, 0, WantsInode, ref MemoryMarshal.GetReference(answer)) != 0) return 0;
         }
         catch (Exception missing) when (missing is EntryPointNotFoundException or DllNotFoundException)
         {
-            return default;
+            return 0;
         }
-        return (BinaryPrimitives.ReadInt64LittleEndian(answer[136..]), BinaryPrimitives.ReadInt64LittleEndian(answer[32..]));
+        return BinaryPrimitives.ReadInt64LittleEndian(answer[32..]);
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
