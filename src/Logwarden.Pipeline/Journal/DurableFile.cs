@@ -12,8 +12,9 @@ public static partial class DurableFile
     const int ReadOnlyCloseOnExec = 0x80000; // O_RDONLY | O_CLOEXEC, the same on Linux x64 and arm64
     const int ReadWriteCloseOnExec = 0x80000 | 0x2; // O_CLOEXEC | O_RDWR
     const int Create = 0x40; // O_CREAT
+    const int Truncate = 0x200; // O_TRUNC
     const int OwnerOnly = 384; // octal 0600
-    const int AppendCloseOnExec = 0x80000 | 0x400 | 0x1; // O_CLOEXEC | O_APPEND | O_WRONLY
+    const int AppendCloseOnExec = 0x80000 | 0x400 | 0x2; // O_CLOEXEC | O_APPEND | O_RDWR
 
     /// <summary>Makes what was written to <paramref name="file"/> survive a power cut.</summary>
     /// <exception cref="IOException">
@@ -34,22 +35,29 @@ public static partial class DurableFile
     }
 
     /// <summary>
-    /// Adds bytes to the end of a file, durably, making it where it is not there. Several processes may do so at once: no one's bytes come between another's, or over them.
+    /// Adds a line to the end of a file, durably, making the file where it is not there. Several processes may do so at once: no one's bytes come between another's, or over them.
+    /// A line that a full disk cut off before stays by itself.
     /// </summary>
-    /// <exception cref="IOException">They may or may not be there; see <see cref="Sync"/>.</exception>
-    public static void Append(string path, ReadOnlySpan<byte> bytes)
+    /// <param name="path">File of lines.</param>
+    /// <param name="line">The line, with its end.</param>
+    /// <exception cref="IOException">It may or may not be there; see <see cref="Sync"/>.</exception>
+    public static void AppendLine(string path, ReadOnlySpan<byte> line)
     {
         var isNew = !File.Exists(path);
         using var file = Open(path, AppendCloseOnExec | Create, OwnerOnly);
         if (file.IsInvalid) throw Error($"open {path}");
-        RandomAccess.Write(file, bytes, RandomAccess.GetLength(file)); // on Linux a file that is open for appending takes it at its end, whatever the offset
+        var end = RandomAccess.GetLength(file);
+        var last = (byte)'\n';
+        if (end > 0) RandomAccess.Read(file, new Span<byte>(ref last), end - 1);
+        // On Linux a file that is open for appending takes it at its end, whatever the offset.
+        RandomAccess.Write(file, last == '\n' ? line : [(byte)'\n', .. line], end);
         Sync(file);
         if (isNew) SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>
     /// Makes <paramref name="path"/> hold exactly <paramref name="content"/>, durably. After a crash it holds either the old or the
-    /// new content, never a mixture; a leftover <c>.new</c> file beside it means nothing.
+    /// new content, never a mixture; a leftover <c>.new</c> file beside it means nothing. Only its owner can read it, from its first moment on.
     /// </summary>
     /// <exception cref="IOException">It may hold either; see <see cref="Sync"/>.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content)
@@ -57,6 +65,18 @@ public static partial class DurableFile
         using (CreateNew(path, content))
         {
         }
+    }
+
+    /// <summary>Makes a folder, and those that it lies in where they are not there, so that they stay after a power cut.</summary>
+    /// <exception cref="IOException">It can't be made, or see <see cref="Sync"/>.</exception>
+    public static void CreateDirectory(string path)
+    {
+        var full = Path.GetFullPath(path);
+        if (Directory.Exists(full)) return;
+        var parent = Path.GetDirectoryName(full)!;
+        CreateDirectory(parent);
+        Directory.CreateDirectory(full);
+        SyncDirectory(parent);
     }
 
     /// <summary>Opens a file to lock it, making it where it is not there. The framework's own ways to open lock it themselves.</summary>
@@ -74,7 +94,12 @@ public static partial class DurableFile
     {
         var full = Path.GetFullPath(path);
         var fresh = full + FreshSuffix;
-        var file = File.OpenHandle(fresh, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var file = Open(fresh, ReadWriteCloseOnExec | Create | Truncate, OwnerOnly);
+        if (file.IsInvalid)
+        {
+            file.Dispose();
+            throw Error($"open {fresh}");
+        }
         try
         {
             RandomAccess.Write(file, content, 0);

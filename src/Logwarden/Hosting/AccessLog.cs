@@ -29,7 +29,7 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
     }
 
     /// <summary>Records that someone was not let in, up to sixty times a minute; the next record tells how many were passed over.</summary>
-    /// <exception cref="IOException">It could not be made durable.</exception>
+    /// <exception cref="UnrecordedAccessException">It could not be made durable.</exception>
     public void RecordRefusal(string path, string? ip)
     {
         int passedOver;
@@ -47,7 +47,7 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
     }
 
     /// <summary>Records one access.</summary>
-    /// <exception cref="IOException">It could not be made durable.</exception>
+    /// <exception cref="UnrecordedAccessException">It could not be made durable.</exception>
     public void Record(AccessRecord record)
     {
         var now = time.GetUtcNow();
@@ -66,10 +66,20 @@ sealed class AccessLog(string dataFolder, TimeProvider time)
         }
         line.Write("\n"u8);
         var folder = Path.Combine(dataFolder, "access");
-        Directory.CreateDirectory(folder);
-        DurableFile.Append(Path.Combine(folder, now.ToString("yyyy-MM", System.Globalization.CultureInfo.InvariantCulture) + ".ndjson"), line.WrittenSpan);
+        try
+        {
+            DurableFile.CreateDirectory(folder);
+            DurableFile.AppendLine(Path.Combine(folder, now.ToString("yyyy-MM", System.Globalization.CultureInfo.InvariantCulture) + ".ndjson"), line.WrittenSpan);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new UnrecordedAccessException($"The access can't be recorded, and so it is not allowed: {failed.Message}", failed);
+        }
     }
 }
+
+/// <summary>An access could not be recorded: it must not be given.</summary>
+sealed class UnrecordedAccessException(string message, Exception inner) : IOException(message, inner);
 
 /// <summary>One access to logs.</summary>
 /// <param name="Actor">Who: token name, or the user of this machine; empty when it was nobody that we know.</param>
