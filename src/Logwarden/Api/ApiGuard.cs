@@ -1,14 +1,12 @@
-using System.Net;
 using Logwarden.Hosting;
 
 namespace Logwarden.Api;
 
 /// <summary>
-/// Lets in who may read logs (PRO-3): the holder of an API token; or, while no token was ever made, whoever is on this machine, comes over loopback and calls the
-/// server by a name of this machine, which a page of another site that a browser was lured to does not (DNS rebinding). Everyone else gets 401, which is recorded, up to
-/// sixty times a minute; the next record tells how many were passed over.
+/// Lets in who may read logs (PRO-3): the holder of a token (<see cref="ApiTokens"/>), wherever the request comes from (docs/decisions/0010). Everyone else gets 401,
+/// which is recorded, up to sixty times a minute; the next record tells how many were passed over. When it can't be told who it is, or can't be recorded, nobody is let in.
 /// </summary>
-sealed class ApiGuard(ApiTokens tokens, AccessLog access) : IEndpointFilter
+sealed partial class ApiGuard(ApiTokens tokens, AccessLog access, ILogger<ApiGuard> log) : IEndpointFilter
 {
     const string ActorKey = "logwarden.actor";
 
@@ -16,27 +14,43 @@ sealed class ApiGuard(ApiTokens tokens, AccessLog access) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var actor = BearerToken.Of(http.Request) is { } token ? tokens.Holder(token) : !tokens.WereMade && IsLocal(http) ? "loopback" : null;
-        if (actor is null)
+        try
         {
-            access.RecordRefusal(http.Request.Path, http.Connection.RemoteIpAddress?.ToString());
-            http.Response.Headers.WWWAuthenticate = "Bearer";
-            return Results.Problem("This needs an API token: make one with `logwarden token add NAME` and send it as `Authorization: Bearer TOKEN`.", statusCode: 401);
+            if (BearerToken.Of(http.Request) is not { } token || Holder(token) is not { } actor)
+            {
+                access.RecordRefusal(http.Request.Path, http.Connection.RemoteIpAddress?.ToString());
+                http.Response.Headers.WWWAuthenticate = "Bearer";
+                return Results.Problem(
+                    "This needs an API token, sent as `Authorization: Bearer TOKEN`: make one with `logwarden token add NAME`; on the server itself DATA/state/local.token holds one.",
+                    statusCode: StatusCodes.Status401Unauthorized);
+            }
+            http.Items[ActorKey] = actor;
+            return await next(context);
         }
-        http.Items[ActorKey] = actor;
-        return await next(context);
+        catch (Exception failed) when (failed is UnrecordedAccessException or UnknownHolderException)
+        {
+            LogRefused(failed.Message);
+            return Results.Problem("Who asks can't be told or recorded at present; the server's log tells more.", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
     }
 
     /// <summary>Who was let in.</summary>
     public static string Actor(HttpContext http) => (string)http.Items[ActorKey]!;
 
-    static bool IsLocal(HttpContext http)
+    string? Holder(string token)
     {
-        if (http.Connection.RemoteIpAddress is not { } ip || !IPAddress.IsLoopback(ip)) return false;
-        var origin = http.Request.Headers.Origin.ToString();
-        return IsThisMachine(http.Request.Host.Host) && (origin.Length == 0 || (Uri.TryCreate(origin, UriKind.Absolute, out var site) && IsThisMachine(site.Host)));
+        try
+        {
+            return tokens.Holder(token);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new UnknownHolderException(unreadable);
+        }
     }
 
-    static bool IsThisMachine(string host) => host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+    [LoggerMessage(1, LogLevel.Error, "A request was not answered: {Reason}")]
+    partial void LogRefused(string reason);
+
+    sealed class UnknownHolderException(Exception inner) : Exception(inner.Message, inner);
 }

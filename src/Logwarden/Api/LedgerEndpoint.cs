@@ -16,6 +16,7 @@ static class LedgerEndpoint
         .AddEndpointFilter<ApiGuard>()
         .Produces(StatusCodes.Status200OK, contentType: "application/json")
         .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
         .WithName("ledger")
         .WithTags("api")
         .WithSummary("The conservation ledger: in = stored + duplicates + quarantined, per source and reader.");

@@ -19,7 +19,7 @@ static class OpenApiSecurity
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
             {
                 [SourceToken] = Bearer("Token of a source: `logwarden source add ID --format FORMAT` prints it."),
-                [ApiToken] = Bearer("Token of who may read logs: `logwarden token add NAME` prints it. Not needed over loopback while none was made."),
+                [ApiToken] = Bearer("Token of who may read logs: `logwarden token add NAME` prints it; on the server itself DATA/state/local.token holds one."),
             };
             foreach (var (path, item) in document.Paths)
             {

@@ -83,6 +83,7 @@ static class QueryEndpoint
         .ProducesProblem(StatusCodes.Status400BadRequest)
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
         .WithName("query")
         .WithTags("api")
         .WithSummary("Finds events by filter, newest first and in pages; or a histogram, top values, or read-only SQL over the view `events`.");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Hot;
@@ -30,11 +29,10 @@ static class DemoCommand
             Directory.CreateDirectory(folder);
             await File.WriteAllBytesAsync(Path.Combine(folder, Mark), "`logwarden demo` made this folder, and deletes it when it runs again.\n"u8.ToArray(), cancel);
             await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = folder }, TimeProvider.System, cancel);
-            var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
-            await using (var server = await WebHost.StartAsync(installation, endpoint, folder, SealOptions.ForServe))
+            await using (var server = await WebHost.StartAsync(installation, new(IPAddress.Loopback, 0), folder, SealOptions.ForServe))
             {
-                Say($"1. A server on http://{endpoint}, its data in {folder}");
-                await FeedAsync(installation, endpoint, cancel);
+                Say($"1. A server on http://{server.Endpoint}, its data in {folder}");
+                await FeedAsync(installation, server.Endpoint, cancel);
                 await ShowRedactionsAsync(folder, cancel);
                 Say("4. Sealed: Parquet segments, Merkle tiles, signed seal");
                 await installation.SealAsync(cancel);
@@ -130,13 +128,6 @@ static class DemoCommand
     static QueryEngine Engine(string folder) => new(new HotStoreOptions { DataDirectory = folder }, new QueryLimits(), TimeProvider.System);
 
     static void Say(string what) => Console.Out.WriteLine($"\n{what}\n");
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
 
 /// <summary>The samples that are shipped beside the program.</summary>

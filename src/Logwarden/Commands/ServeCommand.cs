@@ -11,7 +11,7 @@ static class ServeCommand
 {
     public static Command Create()
     {
-        var listen = new Option<string>("--listen") { Description = "Address and port; loopback unless you say otherwise.", DefaultValueFactory = _ => "127.0.0.1:8470" };
+        var listen = new Option<string>("--listen") { Description = "Address and port; loopback unless you say otherwise. With port 0 the system chooses one that is free, and it is printed.", DefaultValueFactory = _ => "127.0.0.1:8470" };
         var age = new Option<TimeSpan?>("--seal-age")
         {
             Description = $"Longest that a durable event waits for its seal, such as 30s, 5m, 1h. Default {DurationText.Print(SealOptions.ForServe.AgeMax!.Value)}.",
@@ -24,18 +24,22 @@ static class ServeCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var options = Cli.Installation(parsed, data, archive, policy);
-            if (!IPEndPoint.TryParse(parsed.GetRequiredValue(listen), out var endpoint) || endpoint.Port == 0)
-            {
-                throw new CommandException($"--listen {parsed.GetValue(listen)}: expected ADDRESS:PORT, such as 127.0.0.1:8470 or [::1]:8470");
-            }
+            var endpoint = Endpoint(parsed.GetRequiredValue(listen));
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
             await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) ?? SealOptions.ForServe.AgeMax });
-            await Console.Error.WriteLineAsync($"listening on http://{endpoint}, archive {installation.ArchiveLocation}");
+            await Console.Error.WriteLineAsync($"listening on http://{server.Endpoint}, archive {installation.ArchiveLocation}");
+            await Console.Error.WriteLineAsync($"API token for whoever may read it: {server.LocalToken}");
             await server.RunAsync(cancel);
             return Cli.Ok;
         });
         return command;
     }
+
+    /// <summary>What <c>--listen</c> names; a port of 0 must be written.</summary>
+    static IPEndPoint Endpoint(string text) =>
+        IPEndPoint.TryParse(text, out var endpoint) && (endpoint.Port != 0 || (text.EndsWith(":0", StringComparison.Ordinal) && (text.Contains('.', StringComparison.Ordinal) || text.Contains(']', StringComparison.Ordinal))))
+            ? endpoint
+            : throw new CommandException($"--listen {text}: expected ADDRESS:PORT, such as 127.0.0.1:8470 or [::1]:8470");
 
     static TimeSpan? Duration(ArgumentResult result)
     {

@@ -11,26 +11,44 @@ namespace Logwarden.Hosting;
 sealed record ApiToken(string Name, string Hash, DateTimeOffset Created);
 
 /// <summary>
-/// Who may use the API, in <c>DATA/state/tokens.json</c>. While there is no token at all and the server listens on loopback only, whoever
-/// is on the machine may; from the first token on, nobody may without one, also when the last one is taken away. Read anew for each check, so a change needs no restart.
+/// Who may use the API: the holders of the tokens in <c>DATA/state/tokens.json</c>, read anew for each check, so that a change needs no restart; and whoever can read
+/// <c>DATA/state/local.token</c>, which a server makes anew at each start. Where a request comes from lets nobody in: behind a proxy on this machine everyone comes from here.
 /// </summary>
 sealed class ApiTokens(string dataFolder, TimeProvider time)
 {
-    readonly string _path = Path.Combine(dataFolder, "state", "tokens.json");
+    /// <summary>Holder of the token that is made at each start.</summary>
+    public const string Local = "local";
 
-    /// <summary>Whether a token was ever made: from then on nobody is let in without one.</summary>
-    public bool WereMade => File.Exists(_path);
+    readonly string _path = Path.Combine(dataFolder, "state", "tokens.json");
+    string? _localHash;
+
+    /// <summary>The file that holds this start's token.</summary>
+    public string LocalPath { get; } = Path.Combine(dataFolder, "state", "local.token");
+
+    /// <summary>Makes the token of this start, for those who may read the installation's files anyway.</summary>
+    /// <exception cref="IOException">It can't be written.</exception>
+    public void MakeLocal()
+    {
+        var token = BearerToken.New("lwl_");
+        DurableFile.CreateDirectory(Path.GetDirectoryName(LocalPath)!);
+        DurableFile.Replace(LocalPath, System.Text.Encoding.ASCII.GetBytes(token + "\n"));
+        _localHash = BearerToken.Hash(token);
+    }
 
     /// <summary>All tokens.</summary>
-    /// <exception cref="InvalidDataException">The file is not a token list: nobody is let in.</exception>
+    /// <exception cref="InvalidDataException">The file is not a token list: nobody is let in by it.</exception>
+    /// <exception cref="IOException">The file can't be read; also an <see cref="UnauthorizedAccessException"/>.</exception>
     public IReadOnlyList<ApiToken> All
     {
         get
         {
-            if (!File.Exists(_path)) return [];
             try
             {
                 return JsonSerializer.Deserialize(File.ReadAllBytes(_path), TokenJson.Default.IReadOnlyListApiToken) ?? [];
+            }
+            catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+            {
+                return [];
             }
             catch (JsonException bad)
             {
@@ -41,8 +59,10 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
 
     /// <summary>Makes a token.</summary>
     /// <returns>The token: the only time that it can be read.</returns>
+    /// <exception cref="Commands.CommandException">The name is taken.</exception>
     public string Add(string name)
     {
+        if (string.Equals(name, Local, StringComparison.Ordinal)) throw new Commands.CommandException($"'{Local}' is who the token in {LocalPath} stands for; choose another name");
         var token = BearerToken.New("lwa_");
         using var alone = ProcessLock.Take(_path);
         Save([.. All, new(name, BearerToken.Hash(token), time.GetUtcNow())]);
@@ -64,6 +84,7 @@ sealed class ApiTokens(string dataFolder, TimeProvider time)
     public string? Holder(string token)
     {
         var hash = BearerToken.Hash(token);
+        if (_localHash is { } local && BearerToken.IsSame(local, hash)) return Local;
         string? found = null;
         foreach (var known in All)
         {

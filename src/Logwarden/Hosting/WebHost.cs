@@ -13,12 +13,22 @@ sealed class WebHost : IAsyncDisposable
     {
         _app = app;
         _sealing = sealing;
+        var address = app.Urls.Single();
+        Endpoint = IPEndPoint.Parse(address[(address.IndexOf("//", StringComparison.Ordinal) + 2)..]);
     }
+
+    /// <summary>What it listens on; its port is the real one also when any was asked for.</summary>
+    public IPEndPoint Endpoint { get; }
+
+    /// <summary>File that holds a token for the API, until the next start.</summary>
+    public string LocalToken => _app.Services.GetRequiredService<ApiTokens>().LocalPath;
 
     /// <summary>Builds and starts it. When it returns, the port is open.</summary>
     /// <exception cref="Commands.CommandException">The port is taken.</exception>
     public static async Task<WebHost> StartAsync(Installation installation, IPEndPoint endpoint, string data, SealOptions sealing)
     {
+        var tokens = new ApiTokens(data, TimeProvider.System);
+        tokens.MakeLocal();
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -40,7 +50,7 @@ sealed class WebHost : IAsyncDisposable
         builder.Services.AddSingleton(installation);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new AccessLog(data, TimeProvider.System));
-        builder.Services.AddSingleton(new ApiTokens(data, TimeProvider.System));
+        builder.Services.AddSingleton(tokens);
         builder.Services.AddSingleton<SourceEndpoint>();
         builder.Services.AddSingleton<ApiGuard>();
         builder.Services.AddQuery(data);

@@ -4,19 +4,26 @@ using System.Text;
 
 namespace Logwarden.SystemTests.World;
 
-/// <summary><c>logwarden serve</c> on a free port, as a process of its own.</summary>
+/// <summary><c>logwarden serve</c> on a port that is free, as a process of its own. Requests bring the token of this start unless they bring another.</summary>
 sealed class Server : IAsyncDisposable
 {
     readonly Process _process;
     readonly StringBuilder _output = new();
 
-    Server(Process process, Uri address)
+    readonly TaskCompletionSource<Uri?> _listens = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    Server(Process process)
     {
         _process = process;
-        Http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(60) };
+        process.OutputDataReceived += (_, line) => Note(line.Data);
+        process.ErrorDataReceived += (_, line) => Note(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
     }
 
-    public HttpClient Http { get; }
+    public HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(60) };
+
+    public int Id => _process.Id;
 
     /// <summary>Everything that it printed so far.</summary>
     public string Printed
@@ -29,24 +36,35 @@ sealed class Server : IAsyncDisposable
 
     public static async Task<Server> StartAsync(string data, params string[] args)
     {
-        var port = FreePort();
-        var process = Process.Start(Tool.Start(["serve", "--data", data, "--listen", $"127.0.0.1:{port}", .. args]))!;
-        var server = new Server(process, new Uri($"http://127.0.0.1:{port}/"));
-        process.OutputDataReceived += (_, line) => server.Note(line.Data);
-        process.ErrorDataReceived += (_, line) => server.Note(line.Data);
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        for (var tries = 0; ; tries++)
-        {
-            try
-            {
-                using var ready = await server.Http.GetAsync("health/ready", TestContext.Current.CancellationToken);
-                if (ready.IsSuccessStatusCode) return server;
-            }
-            catch (HttpRequestException) when (!process.HasExited && tries < 600) { }
-            Assert.False(process.HasExited, $"serve ended with {(process.HasExited ? process.ExitCode : 0)}: {server.Printed}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, TestContext.Current.CancellationToken);
-        }
+        var server = Begin(data, Tool.Start(["serve", "--data", data, "--listen", "127.0.0.1:0", .. args]));
+        await server.ReadyAsync(data);
+        return server;
+    }
+
+    /// <summary>Starts it as another user of this machine, which only root can.</summary>
+    public static async Task<Server> StartAsAsync(int user, string data)
+    {
+        var start = Tool.Start("serve", "--data", data, "--listen", "127.0.0.1:0");
+        start.ArgumentList.Clear();
+        foreach (var argument in (string[])["--reuid", $"{user}", "--regid", $"{user}", "--clear-groups", "dotnet", Tool.Assembly, "serve", "--data", data, "--listen", "127.0.0.1:0"]) start.ArgumentList.Add(argument);
+        start.FileName = "setpriv";
+        start.Environment["HOME"] = data;
+        var server = Begin(data, start);
+        await server.ReadyAsync(data);
+        return server;
+    }
+
+    static Server Begin(string data, ProcessStartInfo start)
+    {
+        Directory.CreateDirectory(data);
+        return new(Process.Start(start)!);
+    }
+
+    async Task ReadyAsync(string data)
+    {
+        Http.BaseAddress = await _listens.Task.WaitAsync(TimeSpan.FromMinutes(2), TimeProvider.System, TestContext.Current.CancellationToken);
+        Assert.True(Http.BaseAddress is not null, $"serve ended: {Printed}");
+        Http.DefaultRequestHeaders.Authorization = new("Bearer", (await File.ReadAllTextAsync(Path.Combine(data, "state", "local.token"), TestContext.Current.CancellationToken)).Trim());
     }
 
     public async Task<HttpResponseMessage> PostAsync(string token, byte[] body, string type = "application/json", string? encoding = null)
@@ -75,6 +93,23 @@ sealed class Server : IAsyncDisposable
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Sends a signal.</summary>
+    public void Signal(int signal) => Tool.Signal(_process, signal);
+
+    /// <summary>Waits until it has printed this.</summary>
+    public async Task SaysAsync(string what)
+    {
+        while (!Printed.Contains(what, StringComparison.Ordinal)) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Waits until it ends.</summary>
+    /// <returns>What it ends with.</returns>
+    public async Task<int> EndAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.ExitCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
@@ -85,13 +120,9 @@ sealed class Server : IAsyncDisposable
 
     void Note(string? line)
     {
+        const string Listens = "listening on ";
         lock (_output) _output.AppendLine(line);
-    }
-
-    static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        if (line is null) _listens.TrySetResult(null); // it printed its last
+        else if (line.StartsWith(Listens, StringComparison.Ordinal)) _listens.TrySetResult(new(line[Listens.Length..line.IndexOf(',', StringComparison.Ordinal)]));
     }
 }

@@ -1,12 +1,13 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Logwarden.SystemTests.World;
 
 /// <summary>The built program, run as a process of its own, as a person runs it.</summary>
-static class Tool
+static partial class Tool
 {
-    static readonly string Assembly = Path.Combine(AppContext.BaseDirectory, "logwarden.dll");
+    public static readonly string Assembly = Path.Combine(AppContext.BaseDirectory, "logwarden.dll");
 
     public static ProcessStartInfo Start(params string[] args)
     {
@@ -21,6 +22,25 @@ static class Tool
         start.Environment["DOTNET_TieredPGO"] = "0";
         return start;
     }
+
+    public const int Interrupt = 2, Terminate = 15, Continue = 18, Stop = 19;
+
+    /// <summary>Sends a signal to a process.</summary>
+    public static void Signal(Process process, int signal) => Assert.Equal(0, Kill(process.Id, signal));
+
+    /// <summary>Gives a file or folder, and all that is in it, to a user.</summary>
+    public static void Give(string path, int user)
+    {
+        foreach (var entry in (string[])[path, .. Directory.Exists(path) ? Directory.GetFileSystemEntries(path, "*", SearchOption.AllDirectories) : []]) Xunit.Assert.Equal(0, Own(entry, user, user));
+    }
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Own(string path, int user, int group);
 
     public static Task<Run> RunAsync(params string[] args) => RunAsync(ReadOnlyMemory<byte>.Empty, args);
 
