@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Logwarden.Commands;
+using Logwarden.Hosting;
 
 namespace Logwarden;
 
@@ -19,6 +20,7 @@ static class Program
         }
         try
         {
+            RequireOwner(parsed);
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (CommandException stop)
@@ -36,6 +38,14 @@ static class Program
             await Console.Error.WriteLineAsync($"error: {broken.Message}");
             return Cli.Broken;
         }
+    }
+
+    // What only reads, and what looks at a file of policy, may be run by anyone who can.
+    static void RequireOwner(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        if (command.Name is VerifyCommand.Name || command.Parents.Any(parent => parent.Name is PolicyCommand.Name)) return;
+        if (command.Options.OfType<Option<DirectoryInfo>>().FirstOrDefault(option => option.Name is Cli.DataName) is { } data) DataOwner.Require(parsed.GetRequiredValue(data));
     }
 
     static string Verb(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";

@@ -15,7 +15,8 @@ static class HealthEndpoint
         {
             var failure = installation.Journal.Failure is not null ? "the journal's disk failed"
                 : installation.Journal.IsFull ? "the journal is full"
-                : sealing.Failure is not null ? "sealing fails" : null;
+                : sealing.Failure is not null ? "sealing fails"
+                : installation.Sources.Failure is not null ? "the list of sources can't be read" : null;
             var state = new
             {
                 status = failure is null ? "ready" : "degraded",

@@ -23,7 +23,10 @@ static class Cli
     /// <summary>Stopped by the person (128 + SIGINT).</summary>
     public const int Interrupted = 130;
 
-    public static Option<DirectoryInfo> Data() => new("--data")
+    /// <summary>Name of <see cref="Data"/>.</summary>
+    public const string DataName = "--data";
+
+    public static Option<DirectoryInfo> Data() => new(DataName)
     {
         Description = "Folder of one installation: journal, hot store, keys and, unless configured otherwise, the archive.",
         DefaultValueFactory = _ => new DirectoryInfo(Environment.GetEnvironmentVariable("LOGWARDEN_DATA") is { Length: > 0 } set ? set : "data"),

@@ -7,6 +7,9 @@ namespace Logwarden.Commands;
 /// <summary><c>logwarden policy check|show</c>.</summary>
 static class PolicyCommand
 {
+    /// <summary>Its verb.</summary>
+    public const string Name = "policy";
+
     public static Command Create()
     {
         var file = new Argument<FileInfo?>("FILE") { Description = "Policy file. Default DATA/policy.yaml.", Arity = ArgumentArity.ZeroOrOne };
@@ -29,6 +32,6 @@ static class PolicyCommand
             else PolicyPrinter.Print(loaded.Policy, Console.Out);
             return Cli.Ok;
         });
-        return new("policy", "Checks a policy file, or shows the policy in force.") { check, show };
+        return new(Name, "Checks a policy file, or shows the policy in force.") { check, show };
     }
 }

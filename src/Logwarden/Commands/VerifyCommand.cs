@@ -12,6 +12,9 @@ namespace Logwarden.Commands;
 /// <summary><c>logwarden verify</c>: an archive, or one proof, with nothing but the public key.</summary>
 static class VerifyCommand
 {
+    /// <summary>Its verb.</summary>
+    public const string Name = "verify";
+
     public static Command Create()
     {
         var target = new Argument<string?>("TARGET") { Description = "Archive: a folder or s3://BUCKET/PREFIX?…. Default: the archive of --data.", Arity = ArgumentArity.ZeroOrOne };
@@ -23,7 +26,7 @@ static class VerifyCommand
         var proof = new Option<FileInfo?>("--proof") { Description = "Check a file that `logwarden prove` made, in place of an archive." };
         var data = Cli.Data();
         var json = Cli.Json();
-        var command = new Command("verify", "Recomputes every event, tree, checkpoint, offset and lock of an archive. Exit code 0 only when all holds.") { target, key, known, proof, data, json };
+        var command = new Command(Name, "Recomputes every event, tree, checkpoint, offset and lock of an archive. Exit code 0 only when all holds.") { target, key, known, proof, data, json };
         command.SetAction(async (parsed, cancel) =>
         {
             var folder = parsed.GetRequiredValue(data).FullName;

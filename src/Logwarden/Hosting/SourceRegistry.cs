@@ -35,6 +35,7 @@ sealed class SourceRegistry
     readonly Lock _gate = new();
     IReadOnlyList<SourceEntry> _sources = [];
     (DateTime Written, long Length) _version = (DateTime.MinValue, -1);
+    string? _lastError;
 
     SourceRegistry(string path, TimeProvider time)
     {
@@ -45,37 +46,68 @@ sealed class SourceRegistry
     /// <summary>
     /// All sources, by id. A source that the command line adds while a server runs is there at once. When the file can't be read any more, those that were there before stay.
     /// </summary>
-    /// <exception cref="InvalidDataException">The file is not a source list, and there was none before.</exception>
+    /// <exception cref="InvalidDataException">The file is not a source list or can't be read, and there was none before.</exception>
     public IReadOnlyList<SourceEntry> All
     {
         get
         {
             lock (_gate)
             {
-                var version = Version();
-                if (version == _version) return _sources;
                 try
                 {
+                    var version = Version();
+                    if (version == _version && _lastError is null) return _sources;
                     _sources = version.Length < 0 ? [] : Read(_path);
-                    LastError = null;
+                    (_version, _lastError) = (version, null);
                 }
-                catch (InvalidDataException bad) when (_version.Length >= 0)
+                catch (Exception bad) when (bad is InvalidDataException or IOException or UnauthorizedAccessException)
                 {
-                    LastError = bad.Message;
+                    // Looked at anew each time: a file that its owner may read again has the same length and time.
+                    var isNew = _lastError is null;
+                    _lastError = bad is InvalidDataException ? bad.Message : $"{_path} can't be read: {bad.Message} Give it back to the user that the server runs as.";
+                    if (isNew) Unreadable?.Invoke(_lastError);
+                    if (_version.Length < 0) throw bad as InvalidDataException ?? new InvalidDataException(_lastError, bad);
                 }
-                _version = version;
                 return _sources;
             }
         }
     }
 
-    /// <summary>Why the file can't be read, while the sources are those that it held before; null when it can.</summary>
-    public string? LastError { get; private set; }
+    /// <summary>Is told when the file can't be read any more.</summary>
+    public Action<string>? Unreadable { get; set; }
+
+    /// <summary>Why the file can't be read now, while the sources are those that it held before; null when it can.</summary>
+    public string? Failure
+    {
+        get
+        {
+            lock (_gate)
+            {
+                try
+                {
+                    _ = All;
+                }
+                catch (InvalidDataException bad)
+                {
+                    return bad.Message;
+                }
+                return _lastError;
+            }
+        }
+    }
 
     (DateTime Written, long Length) Version()
     {
+        try
+        {
+            File.GetAttributes(_path); // unlike Exists it tells what is not there from what may not be looked at
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return (DateTime.MinValue, -1);
+        }
         var file = new FileInfo(_path);
-        return file.Exists ? (file.LastWriteTimeUtc, file.Length) : (DateTime.MinValue, -1);
+        return (file.LastWriteTimeUtc, file.Length);
     }
 
     /// <exception cref="InvalidDataException">The file is not a source list.</exception>
@@ -183,7 +215,7 @@ sealed class SourceRegistry
 
     void Save(IReadOnlyList<SourceEntry> sources)
     {
-        if (LastError is { } bad) throw new CommandException(bad);
+        if (_lastError is { } bad) throw new CommandException(bad);
         SourceEntry[] sorted = [.. sources.OrderBy(source => source.Id, StringComparer.Ordinal)];
         DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes<IReadOnlyList<SourceEntry>>(sorted, SourceJson.Default.IReadOnlyListSourceEntry));
         _sources = sorted;

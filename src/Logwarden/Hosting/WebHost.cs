@@ -4,7 +4,7 @@ using Logwarden.Api;
 namespace Logwarden.Hosting;
 
 /// <summary>The HTTP server: routes, health, OpenAPI, and the loop that seals.</summary>
-sealed class WebHost : IAsyncDisposable
+sealed partial class WebHost : IAsyncDisposable
 {
     readonly WebApplication _app;
     readonly SealLoop _sealing;
@@ -55,6 +55,7 @@ sealed class WebHost : IAsyncDisposable
         builder.Services.AddSingleton<ApiGuard>();
         builder.Services.AddQuery(data);
         var app = builder.Build();
+        installation.Sources.Unreadable = reason => LogUnreadable(app.Logger, reason);
         var loop = new SealLoop(installation, sealing, TimeProvider.System, app.Services.GetRequiredService<ILogger<SealLoop>>());
         SourceEndpoint.Map(app);
         QueryEndpoint.Map(app);
@@ -87,6 +88,9 @@ sealed class WebHost : IAsyncDisposable
             // Ctrl-C is how it ends.
         }
     }
+
+    [LoggerMessage(1, LogLevel.Error, "Who sends is told by the list of sources as it was before: {Reason}")]
+    static partial void LogUnreadable(ILogger log, string reason);
 
     /// <summary>Stops listening, finishes what is under way, then the seal under way.</summary>
     public async ValueTask DisposeAsync()
