@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Logwarden.Commands;
 using Logwarden.Hosting;
 
@@ -21,7 +22,7 @@ static class Program
         try
         {
             RequireOwner(parsed);
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await RunAsync(parsed);
         }
         catch (CommandException stop)
         {
@@ -38,6 +39,16 @@ static class Program
             await Console.Error.WriteLineAsync($"error: {broken.Message}");
             return Cli.Broken;
         }
+    }
+
+    static async Task<int> RunAsync(ParseResult parsed)
+    {
+        // The library's own handling of signals would cut a command off after two seconds.
+        var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        if (parsed.Action is not AsynchronousCommandLineAction) return await parsed.InvokeAsync(configuration);
+        using var signals = new StopSignals();
+        Input.Stop = signals.Token;
+        return await parsed.InvokeAsync(configuration, signals.Token);
     }
 
     // What only reads, and what looks at a file of policy, may be run by anyone who can.

@@ -58,7 +58,7 @@ static class IngestCommand
             {
                 await run.RunAsync(files, cancel);
             }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested || Input.Stop.IsCancellationRequested) // the second may come first
             {
                 isStopped = true;
                 progress.Tell("stopping: sealing what was taken in …");
