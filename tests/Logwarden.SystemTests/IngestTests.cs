@@ -155,6 +155,18 @@ public class IngestTests
         Assert.True(File.Exists(index));
     }
 
+    [Fact]
+    public async Task A_record_that_is_quarantined_is_a_finding()
+    {
+        using var data = new TempFolder();
+        string[] ingest = ["ingest", "--data", data.Path, "--source", "aws", "--format", "cloudtrail", "-"];
+
+        var run = await Tool.RunAsync("{\"no\":\"record of a trail\"}\n"u8.ToArray(), ingest);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("1 quarantined", run.Output, StringComparison.Ordinal);
+    }
+
     static byte[] Order(string id) => System.Text.Encoding.UTF8.GetBytes(
         $$"""{"id":"{{id}}","dt":"2026-01-02T03:04:05Z","user":{"id":"u-1"},"ip":"192.0.2.1","action":"order.refund","object":"order/{{id}}","message":"refund wanted"}""");
 

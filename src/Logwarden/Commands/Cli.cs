@@ -11,7 +11,7 @@ static class Cli
     /// <summary>All is well.</summary>
     public const int Ok = 0;
 
-    /// <summary>It ran, and what it looked at is not as it should be: a refused record, a finding of a check.</summary>
+    /// <summary>It ran, and what it looked at is not as it should be: a record that was refused or quarantined, a finding of a check.</summary>
     public const int Findings = 1;
 
     /// <summary>It could not run: a wrong option, a missing file, a locked folder (EX_USAGE of sysexits.h).</summary>

@@ -20,7 +20,7 @@ static class IngestCommand
         var json = Cli.Json();
         var command = new Command(
             "ingest",
-            "Takes files through the pipeline, then seals and archives what it took. It may be stopped and run again: nothing is stored twice.")
+            "Takes files through the pipeline, then seals and archives what it took. It may be stopped and run again: nothing is stored twice. The exit code is 1 when a record was quarantined or a file was cut off.")
         { files, source, format, fields, data, archive, policy, json };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -75,7 +75,7 @@ static class IngestCommand
             await Console.Error.WriteLineAsync($"warning: {unindexed}. Nothing is lost: queries of text read more until a later run makes it.");
         Print(installation, result, json);
         if (failure is not null) await Console.Error.WriteLineAsync("not everything was taken in: put right what the error says and run it again; what was taken is not taken twice.");
-        return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : broken > 0 ? Cli.Findings : Cli.Ok;
+        return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : broken > 0 || result.Quarantined > 0 ? Cli.Findings : Cli.Ok;
     }
 
     static void Print(Installation installation, IngestResult result, bool json)
