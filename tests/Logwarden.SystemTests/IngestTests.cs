@@ -167,6 +167,30 @@ public class IngestTests
         Assert.Contains("1 quarantined", run.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Fields_of_a_source_that_is_there_are_compared_and_changed_only_on_demand()
+    {
+        using var data = new TempFolder();
+        var line = "{\"who\":\"ada\",\"by\":\"bob\",\"n\":1}\n"u8.ToArray();
+        string[] ingest = ["ingest", "--data", data.Path, "--source", "own", "--format", "json", "-"];
+        Assert.Equal(0, (await Tool.RunAsync(line, [.. ingest, "--field", "user=who"])).ExitCode);
+        Assert.Equal(0, (await Tool.RunAsync(line, [.. ingest, "--field", "user=who"])).ExitCode);
+        Assert.Equal(0, (await Tool.RunAsync(line, ingest)).ExitCode);
+
+        var refused = await Tool.RunAsync(line, [.. ingest, "--field", "user=by"]);
+        Assert.Equal(64, refused.ExitCode);
+        Assert.Contains("is registered with --field user=who, not --field user=by", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("logwarden source set own --field user=by", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(64, (await Tool.RunAsync("source", "add", "own", "--format", "json", "--field", "user=by", "--data", data.Path)).ExitCode);
+        Assert.Contains("--field goes with format json", (await Tool.RunAsync("source", "add", "shop", "--format", "app", "--field", "user=by", "--data", data.Path)).Errors, StringComparison.Ordinal);
+
+        await Tool.OkAsync("source", "set", "own", "--field", "user=by", "--data", data.Path);
+        Assert.Equal(0, (await Tool.RunAsync(line, [.. ingest, "--field", "user=by"])).ExitCode);
+        Assert.Contains("\"fields\":{\"user\":\"by\"}", await Tool.OkAsync("source", "list", "--json", "--data", data.Path), StringComparison.Ordinal);
+        Assert.Equal(1, (await Tool.OkAsync("query", "user=bob", "--data", data.Path, "--format", "csv")).TrimEnd().Split('\n').Length - 1);
+        Assert.Equal(64, (await Tool.RunAsync("source", "set", "nobodys", "--field", "user=by", "--data", data.Path)).ExitCode);
+    }
+
     static byte[] Order(string id) => System.Text.Encoding.UTF8.GetBytes(
         $$"""{"id":"{{id}}","dt":"2026-01-02T03:04:05Z","user":{"id":"u-1"},"ip":"192.0.2.1","action":"order.refund","object":"order/{{id}}","message":"refund wanted"}""");
 

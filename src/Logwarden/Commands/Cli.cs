@@ -66,8 +66,8 @@ static class Cli
         : throw new CommandException($"unknown format '{name}'; known: {FormatCatalog.Names}");
 
     /// <summary>The <c>NAME=PATH</c> pairs of a field map.</summary>
-    /// <exception cref="CommandException">A pair is not one.</exception>
-    public static Dictionary<string, string> FieldPairs(string[]? pairs)
+    /// <exception cref="CommandException">A pair is not one, or the format has no field map.</exception>
+    public static Dictionary<string, string> FieldPairs(string[]? pairs, string format)
     {
         var fields = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in pairs ?? [])
@@ -80,6 +80,7 @@ static class Cli
         return fields;
     }
 
+        if (pairs is { Length: > 0 } && format is not ("json" or "")) throw new CommandException($"--field goes with format json; {format} has its fields where they always stand");
     /// <summary>A field map from its pairs; null when there are none.</summary>
     /// <exception cref="CommandException">It is not one.</exception>
     public static FieldMap? Fields(IReadOnlyDictionary<string, string> pairs) => pairs.Count == 0 ? null

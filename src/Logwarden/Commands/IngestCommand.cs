@@ -28,7 +28,7 @@ static class IngestCommand
             foreach (var file in parsed.GetRequiredValue(files)) Input.Check(file);
             var options = Cli.Installation(parsed, data, archive, policy);
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
-            var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields)));
+            var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields), parsed.GetRequiredValue(format)));
             return await RunAsync(installation, entry, parsed.GetRequiredValue(files), parsed.GetValue(json), cancel);
         });
         return command;

@@ -27,8 +27,8 @@ static class NormalizeCommand
         command.SetAction(parsed =>
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
-            var rules = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
-            var route = new IntakeRoute("normalize", known, Cli.Fields(Cli.FieldPairs(parsed.GetValue(fields))));
+            var rules = PolicyFile.InForce(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            var route = new IntakeRoute("normalize", known, Cli.Fields(Cli.FieldPairs(parsed.GetValue(fields), known.Name)));
             var worker = new IntakeWorker(route, rules.Redactor, rules.Classifier, DedupKeys.Passing(), TimeProvider.System);
             using var output = Console.OpenStandardOutput();
             var refused = 0;

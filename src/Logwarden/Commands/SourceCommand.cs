@@ -5,10 +5,10 @@ using Logwarden.Hosting;
 
 namespace Logwarden.Commands;
 
-/// <summary><c>logwarden source add|token|revoke|list</c>: who may send.</summary>
+/// <summary><c>logwarden source add|set|token|revoke|list</c>: who may send.</summary>
 static class SourceCommand
 {
-    public static Command Create() => new("source", "Registers the sources that may send, and makes their tokens.") { Add(), Token(), Revoke(), List() };
+    public static Command Create() => new("source", "Registers the sources that may send, and makes their tokens.") { Add(), Set(), Token(), Revoke(), List() };
 
     static Command Add()
     {
@@ -20,8 +20,23 @@ static class SourceCommand
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
-            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields)));
+            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields), known.Name));
             Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)));
+        }));
+        return command;
+    }
+
+    static Command Set()
+    {
+        var id = new Argument<string>("ID") { Description = "Registered source of format json." };
+        var fields = FieldMap();
+        fields.Required = true;
+        var data = Cli.Data();
+        var command = new Command("set", "Changes where the fields of a source stand: those that are named here take the place of all that were named before. It holds for what is sent from now on.") { id, fields, data };
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        {
+            var name = parsed.GetRequiredValue(id);
+            registry.SetFields(name, Cli.FieldPairs(parsed.GetValue(fields), registry.Find(name)?.Format ?? ""));
         }));
         return command;
     }
@@ -60,7 +75,7 @@ static class SourceCommand
             {
                 foreach (var source in registry.All)
                 {
-                    Console.Out.WriteLine(JsonSerializer.Serialize(new { id = source.Id, format = source.Format, tokens = source.TokenHashes.Count, created = source.Created }));
+                    Console.Out.WriteLine(JsonSerializer.Serialize(new { id = source.Id, format = source.Format, fields = source.Fields, tokens = source.TokenHashes.Count, created = source.Created }));
                 }
                 return;
             }

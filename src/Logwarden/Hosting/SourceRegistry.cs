@@ -149,8 +149,11 @@ sealed class SourceRegistry
     }
 
     /// <summary>Registers a source, or gives back the one that is there.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="format">What it sends.</param>
+    /// <param name="fields">Where its fields stand; none or null is those of the source that is there.</param>
     /// <returns>The source, and whether it is new.</returns>
-    /// <exception cref="CommandException">The id is not one, or the source is there with another format.</exception>
+    /// <exception cref="CommandException">The id is not one, or the source is there with another format or other fields.</exception>
     public (SourceEntry Source, bool IsNew) Ensure(string id, string format, IReadOnlyDictionary<string, string>? fields = null)
     {
         if (!IsId(id)) throw new CommandException($"source id '{id}' must be 1 to 64 of letters, digits, '.', '_' and '-'");
@@ -164,6 +167,11 @@ sealed class SourceRegistry
                     throw new CommandException(
                         $"source '{id}' is registered with format '{known.Format}', not '{format}'; use that format, or another source id");
                 }
+                if (fields is { Count: > 0 } && !IsSame(fields, known.Fields))
+                {
+                    throw new CommandException(
+                        $"source '{id}' is registered with {Print(known.Fields)}, not {Print(fields)}; leave --field out to use what is registered, or change it with `logwarden source set {id} {Print(fields)}`");
+                }
                 return (known, false);
             }
             var source = new SourceEntry
@@ -175,6 +183,20 @@ sealed class SourceRegistry
             };
             Save([.. All, source]);
             return (source, true);
+        }
+    }
+
+    /// <summary>Changes where the fields of a source stand, for what it sends from now on.</summary>
+    /// <exception cref="CommandException">There is no such source.</exception>
+    public SourceEntry SetFields(string id, IReadOnlyDictionary<string, string> fields)
+    {
+        using var alone = ProcessLock.Take(_path);
+        lock (_gate)
+        {
+            var source = Known(id);
+            var changed = source with { Fields = fields };
+            Save([.. All.Where(other => !ReferenceEquals(other, source)), changed]);
+            return changed;
         }
     }
 
@@ -221,6 +243,12 @@ sealed class SourceRegistry
         _sources = sorted;
         _version = Version();
     }
+
+    static bool IsSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
+        one.Count == other.Count && one.All(pair => other.TryGetValue(pair.Key, out var path) && string.Equals(path, pair.Value, StringComparison.Ordinal));
+
+    static string Print(IReadOnlyDictionary<string, string> fields) => fields.Count == 0 ? "no --field"
+        : string.Join(' ', fields.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"--field {pair.Key}={pair.Value}"));
 
     static bool IsId(string id) => id.Length is >= 1 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }
