@@ -34,7 +34,7 @@ static class Program
             await Console.Error.WriteLineAsync("stopped; run it again to go on where it was.");
             return Cli.Interrupted;
         }
-        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
+        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             await Console.Error.WriteLineAsync($"error: {broken.Message}");
             return Cli.Broken;

@@ -84,8 +84,9 @@ sealed class Installation : IAsyncDisposable
     /// <exception cref="IOException">The disk or the archive failed, or another process holds the folder.</exception>
     public static async Task<Installation> OpenAsync(InstallationOptions options, TimeProvider time, CancellationToken cancel)
     {
-        var policy = PolicyFile.Load(options.Policy is null ? null : new FileInfo(options.Policy), new DirectoryInfo(options.Data));
-        Directory.CreateDirectory(options.Data);
+        var (policyFile, data) = (options.Policy is null ? null : new FileInfo(options.Policy), new DirectoryInfo(options.Data));
+        DurableFile.CreateDirectory(options.Data);
+        var policy = PolicyFile.Load(policyFile, data);
         var journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
         IBlobStore? store = null;
         try
@@ -227,10 +228,12 @@ sealed class Installation : IAsyncDisposable
         {
             throw new Commands.CommandException($"{path} is missing, though this installation has sealed with it: put it back from your secret store");
         }
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        // Whole and on disk, its folders too, before it signs anything: what it signed is locked for years.
+        DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
         var key = SigningKey.Generate("logwarden/" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
         DurableFile.Replace(Path.Combine(data, "keys", "log.pub"), System.Text.Encoding.ASCII.GetBytes(key.Verifier + "\n"));
-        key.Save(path);
+        DurableFile.Replace(path, System.Text.Encoding.ASCII.GetBytes(key.ToSecret().Reveal() + "\n"));
+        DurableFile.SyncDirectory(data); // also where a crash came between the folder and its sync
         return key;
     }
 }

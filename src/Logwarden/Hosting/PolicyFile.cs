@@ -12,6 +12,8 @@ namespace Logwarden.Hosting;
 /// <summary>The policy in force and what is built from it: redaction, classes, retention, archive checks.</summary>
 sealed class PolicyFile
 {
+    const int PseudonymKeyBytesMin = 16;
+
     readonly RedactionOptions _redaction;
 
     PolicyFile(PolicySnapshot policy, RedactionOptions redaction)
@@ -115,17 +117,16 @@ sealed class PolicyFile
     static byte[] PseudonymKey(string data)
     {
         var path = Path.Combine(data, "keys", "pseudonym.key");
-        if (File.Exists(path)) return File.ReadAllBytes(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var key = RandomNumberGenerator.GetBytes(32);
-        // Nobody else may read it from its first moment on.
-        using (var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+        DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
+        using var alone = ProcessLock.Take(path);
+        if (File.Exists(path))
         {
-            file.Write(key);
-            file.Flush();
-            DurableFile.Sync(file.SafeFileHandle);
+            var known = File.ReadAllBytes(path);
+            return known.Length >= PseudonymKeyBytesMin ? known
+                : throw new CommandException($"{path} is cut off: put it back from your secret store. If there is no copy, delete it: a new one is made, and values get other pseudonyms than before", Cli.Broken);
         }
-        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        var key = RandomNumberGenerator.GetBytes(32);
+        DurableFile.Replace(path, key);
         return key;
     }
 }
