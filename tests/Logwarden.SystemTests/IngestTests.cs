@@ -191,6 +191,33 @@ public class IngestTests
         Assert.Equal(64, (await Tool.RunAsync("source", "set", "nobodys", "--field", "user=by", "--data", data.Path)).ExitCode);
     }
 
+    [Fact]
+    public async Task A_query_goes_by_the_policy_that_events_were_taken_in_with()
+    {
+        using var data = new TempFolder();
+        var shipped = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "policy", "policy.yaml"), TestContext.Current.CancellationToken);
+        var policy = data.In("own.yaml");
+        await File.WriteAllTextAsync(policy, shipped.Replace("email: redact", "email: pseudonym", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        string[] ingest = ["ingest", "--data", data.In("data"), "--source", "shop", "--format", "app", "-"];
+        var run = await Tool.RunAsync(Order("first"), [.. ingest, "--policy", policy]);
+        Assert.True(run.ExitCode == 0, run.Errors);
+
+        Assert.DoesNotContain("REDACTED", await RecordedAsync(), StringComparison.Ordinal);
+        Assert.Matches("email\\W+pseudonym", await Tool.OkAsync("policy", "show", "--data", data.In("data")));
+
+        Assert.Equal(0, (await Tool.RunAsync(Order("second"), ingest)).ExitCode);
+        Assert.Contains("[REDACTED:email]", await RecordedAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("REDACTED", await RecordedAsync("--policy", policy), StringComparison.Ordinal);
+
+        async Task<string> RecordedAsync(params string[] more)
+        {
+            await Tool.OkAsync(["query", "user=eve@example.com", "--data", data.In("data"), .. more]);
+            var line = (await File.ReadAllLinesAsync(Assert.Single(Directory.GetFiles(data.In("data", "access"))), TestContext.Current.CancellationToken))[^1];
+            Assert.DoesNotContain("eve@example.com", line, StringComparison.Ordinal);
+            return line;
+        }
+    }
+
     static byte[] Order(string id) => System.Text.Encoding.UTF8.GetBytes(
         $$"""{"id":"{{id}}","dt":"2026-01-02T03:04:05Z","user":{"id":"u-1"},"ip":"192.0.2.1","action":"order.refund","object":"order/{{id}}","message":"refund wanted"}""");
 

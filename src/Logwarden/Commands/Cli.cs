@@ -43,7 +43,12 @@ static class Cli
         Description = "Policy file. Default DATA/policy.yaml, and where there is none the policy that is shipped.",
     };
 
-    /// <summary>The installation that the three options name.</summary>
+    public static Option<FileInfo?> PolicyInForce() => new("--policy")
+    {
+        Description = "Policy file. Default the one that `serve` or `ingest` ran with last, then DATA/policy.yaml, then the policy that is shipped.",
+    };
+
+    /// <summary>The installation that the options name.</summary>
     public static InstallationOptions Installation(ParseResult parsed, Option<DirectoryInfo> data, Option<string?> archive, Option<FileInfo?> policy) => new()
     {
         Data = parsed.GetRequiredValue(data).FullName,
@@ -69,6 +74,7 @@ static class Cli
     /// <exception cref="CommandException">A pair is not one, or the format has no field map.</exception>
     public static Dictionary<string, string> FieldPairs(string[]? pairs, string format)
     {
+        if (pairs is { Length: > 0 } && format is not ("json" or "")) throw new CommandException($"--field goes with format json; {format} has its fields where they always stand");
         var fields = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in pairs ?? [])
         {
@@ -80,7 +86,6 @@ static class Cli
         return fields;
     }
 
-        if (pairs is { Length: > 0 } && format is not ("json" or "")) throw new CommandException($"--field goes with format json; {format} has its fields where they always stand");
     /// <summary>A field map from its pairs; null when there are none.</summary>
     /// <exception cref="CommandException">It is not one.</exception>
     public static FieldMap? Fields(IReadOnlyDictionary<string, string> pairs) => pairs.Count == 0 ? null

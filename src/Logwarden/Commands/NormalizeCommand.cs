@@ -18,7 +18,7 @@ static class NormalizeCommand
         var files = Cli.Files();
         var format = new Option<string>("--format") { Description = "What it reads: " + FormatCatalog.Names + ".", Required = true };
         var fields = SourceCommand.FieldMap();
-        var policy = Cli.Policy();
+        var policy = Cli.PolicyInForce();
         var data = Cli.Data();
         var command = new Command(
             "normalize",

@@ -23,11 +23,11 @@ static class PolicyCommand
             return PolicyCheck.Run(path, PolicyFile.RuleIds, Console.Out, parsed.GetValue(json));
         });
 
-        var policy = Cli.Policy();
+        var policy = Cli.PolicyInForce();
         var show = new Command("show", "Prints the policy that is in force, with every default filled in.") { policy, data, json };
         show.SetAction(parsed =>
         {
-            var loaded = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            var loaded = PolicyFile.InForce(parsed.GetValue(policy), parsed.GetRequiredValue(data));
             if (parsed.GetValue(json)) Console.Out.WriteLine(PolicyJson.Print(loaded.Policy));
             else PolicyPrinter.Print(loaded.Policy, Console.Out);
             return Cli.Ok;

@@ -30,9 +30,10 @@ static class QueryCommand
         var format = new Option<string>("--format") { Description = "table, json (one line an event) or csv.", DefaultValueFactory = _ => "table" };
         format.AcceptOnlyFromAmong("table", "json", "csv");
         var json = new Option<bool>("--json") { Description = "The same as --format json." };
+        var policyFile = Cli.PolicyInForce();
         var data = Cli.Data();
         var command = new Command("query", "Finds events, newest first.")
-            { filter, sql, from, to, @class, source, limit, cursor, histogram, top, format, json, data };
+            { filter, sql, from, to, @class, source, limit, cursor, histogram, top, format, json, policyFile, data };
         command.SetAction(async (parsed, cancel) =>
         {
             var folder = parsed.GetRequiredValue(data);
@@ -56,7 +57,7 @@ static class QueryCommand
                 Histogram = parsed.GetValue(histogram),
                 Top = parsed.GetValue(top),
             };
-            var policy = PolicyFile.Load(null, folder);
+            var policy = PolicyFile.InForce(parsed.GetValue(policyFile), folder);
             if (question.Wrong(policy, "--") is { } wrong) throw new CommandException(wrong);
             WarnOfUnknownSource(folder, question.Scope.Source);
             // Every access to logs is logged, with what was asked.

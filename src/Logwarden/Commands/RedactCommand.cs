@@ -13,7 +13,7 @@ static class RedactCommand
     public static Command Create()
     {
         var files = Cli.Files();
-        var policy = Cli.Policy();
+        var policy = Cli.PolicyInForce();
         var data = Cli.Data();
         var format = new Option<string>("--format")
         {
@@ -31,7 +31,7 @@ static class RedactCommand
         var command = new Command("redact", "Takes secrets and personal data out of text or NDJSON.") { files, format, report, payloads, policy, data };
         command.SetAction(parsed =>
         {
-            var rules = PolicyFile.Load(parsed.GetValue(policy), parsed.GetRequiredValue(data));
+            var rules = PolicyFile.InForce(parsed.GetValue(policy), parsed.GetRequiredValue(data));
             var redactor = parsed.GetValue(payloads) ? rules.Redactor : rules.RedactorOfPayloads();
             var wanted = parsed.GetResult(report) is not null;
             var path = parsed.GetValue(report);

@@ -96,6 +96,7 @@ sealed class Installation : IAsyncDisposable
                 await Console.Error.WriteLineAsync(
                     $"recovered {journal.Recovery.File}: cut {journal.Recovery.BytesCut} bytes of an append that was never acknowledged");
             }
+            PolicyFile.Note(policyFile, data);
             var key = Key(options.Data);
             store = OpenArchive(options);
             await CheckArchiveAsync(store, policy, cancel);

@@ -39,6 +39,30 @@ sealed class PolicyFile
     /// <summary>Where an installation has its policy.</summary>
     public static string PathIn(DirectoryInfo data) => Path.Combine(data.FullName, "policy.yaml");
 
+    /// <summary>Where an installation keeps a copy of the policy file that the process which writes was told to take.</summary>
+    static string CopyIn(DirectoryInfo data) => Path.Combine(data.FullName, "state", "policy-in-force.yaml");
+
+    /// <summary>Keeps which policy is in force, so that commands beside the process that writes redact and classify as it does.</summary>
+    /// <exception cref="IOException">It can't be written.</exception>
+    public static void Note(FileInfo? file, DirectoryInfo data)
+    {
+        var copy = CopyIn(data);
+        if (file is not null)
+        {
+            DurableFile.CreateDirectory(Path.GetDirectoryName(copy)!);
+            DurableFile.Replace(copy, File.ReadAllBytes(file.FullName));
+        }
+        else if (File.Exists(copy))
+        {
+            File.Delete(copy);
+            DurableFile.SyncDirectory(Path.GetDirectoryName(copy)!);
+        }
+    }
+
+    /// <summary>The file named; else what <see cref="Note"/> kept; else as <see cref="Load"/>.</summary>
+    /// <exception cref="CommandException">It has errors; the message lists all of them.</exception>
+    public static PolicyFile InForce(FileInfo? file, DirectoryInfo data) => Load(file ?? (File.Exists(CopyIn(data)) ? new(CopyIn(data)) : null), data);
+
     /// <summary>The file named; else <c>DATA/policy.yaml</c>; else the shipped policy.</summary>
     /// <exception cref="CommandException">It has errors; the message lists all of them.</exception>
     public static PolicyFile Load(FileInfo? file, DirectoryInfo data)
