@@ -76,6 +76,8 @@ public class ApiTests
     [InlineData("{\"class\":\"databse\"}", "did you mean 'database'?")]
     [InlineData("{\"sql\":\"SELECT repeat('a', 100000000)\"}", "One row has more than the 64 MiB")]
     [InlineData("{\"filter\":\"user=\"}", "character")]
+    [InlineData("{\"\\ud800\":1}", "escape of half a character")]
+    [InlineData("{\"filter\":\"\\ud800\"}", "field 'filter' has a value of the wrong kind")]
     public async Task A_question_with_an_error_is_refused_with_the_reason(string question, string reason)
     {
         using var data = new TempFolder();

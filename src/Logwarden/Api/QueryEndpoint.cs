@@ -134,6 +134,10 @@ static class QueryEndpoint
             question = JsonSerializer.Deserialize(body.Span, QueryJson.Default.QueryQuestion)!.ToQuestion();
             return null;
         }
+        catch (InvalidOperationException)
+        {
+            return "The body is not JSON: a name in it has a \\u escape of half a character.";
+        }
         catch (JsonException bad)
         {
             return bad.Path is { Length: > 2 } path ? $"The field '{path[2..]}' has a value of the wrong kind: expected what the OpenAPI document says." : $"The body is not JSON: {bad.Message}";

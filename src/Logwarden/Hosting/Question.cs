@@ -43,7 +43,7 @@ sealed record Question
         {
             Scope =
             [
-                ("from", Scope.From?.UtcDateTime.ToString("O")), ("to", Scope.To?.UtcDateTime.ToString("O")), ("class", Scope.Class), ("source", Scope.Source),
+                ("from", Scope.From?.UtcDateTime.ToString("O")), ("to", Scope.To?.UtcDateTime.ToString("O")), ("class", Scope.Class), ("source", Scope.Source is null ? null : Redacted(Scope.Source)),
                 ("histogram", Histogram is { } bars ? Commands.Cli.Number(bars) : null), ("top", Top is null ? null : Redacted(Top)), ("limit", Commands.Cli.Number(Limit)),
             ],
         };

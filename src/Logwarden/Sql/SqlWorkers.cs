@@ -35,6 +35,7 @@ sealed class SqlWorkers : IDisposable
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     readonly string _data;
+    readonly string _program;
     readonly SqlLimits _limits;
     readonly TimeProvider _time;
     readonly SemaphoreSlim _turns;
@@ -45,9 +46,11 @@ sealed class SqlWorkers : IDisposable
     /// <param name="data">The installation's folder.</param>
     /// <param name="limits">What a statement may take.</param>
     /// <param name="time">Clock.</param>
-    public SqlWorkers(string data, SqlLimits limits, TimeProvider time)
+    /// <param name="program">The program that a worker is; null is this one.</param>
+    public SqlWorkers(string data, SqlLimits limits, TimeProvider time, string? program = null)
     {
         (_data, _limits, _time) = (data, limits, time);
+        _program = program ?? Path.Combine(AppContext.BaseDirectory, "logwarden");
         _turns = new(limits.ConcurrentMax, limits.ConcurrentMax);
     }
 
@@ -65,12 +68,11 @@ sealed class SqlWorkers : IDisposable
             var worker = Take();
 #pragma warning restore CA2000
             var isWhole = false;
+            SqlEnd? end;
             try
             {
-                var end = await worker.AskAsync(task, output, stop.Token);
-                isWhole = true;
-                return end ?? throw new QueryRefusedException(
-                    $"The statement needed more than the {_limits.MemoryBytesMax >> 20} MiB of memory that one may take, or broke the database in another way, and was stopped. Ask for less at once: smaller values, fewer columns, a narrower time.");
+                end = await worker.AskAsync(task, output, stop.Token);
+                isWhole = end is not null; // one that gave no answer is dying, and must not get the next statement
             }
             catch (QueryRefusedException)
             {
@@ -85,6 +87,8 @@ sealed class SqlWorkers : IDisposable
             {
                 if (!isWhole || !Keep(worker)) worker.Dispose();
             }
+            return end ?? throw new QueryRefusedException(
+                $"The statement needed more than the {_limits.MemoryBytesMax >> 20} MiB of memory that one may take, or broke the database in another way, and was stopped. Ask for less at once: smaller values, fewer columns, a narrower time.");
         }
         finally
         {
@@ -113,7 +117,7 @@ sealed class SqlWorkers : IDisposable
                 worker.Dispose();
             }
         }
-        return new(_data, _limits);
+        return new(_program, _data, _limits);
     }
 
     bool Keep(Worker worker)
@@ -134,9 +138,9 @@ sealed class SqlWorkers : IDisposable
 
         readonly Process _process;
 
-        public Worker(string data, SqlLimits limits)
+        public Worker(string program, string data, SqlLimits limits)
         {
-            var start = new ProcessStartInfo(Program(), Arguments(data, limits)) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(program, Arguments(data, limits)) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
             var kept = Variables.Select(name => (name, value: Environment.GetEnvironmentVariable(name))).ToList();
             start.Environment.Clear();
             foreach (var (name, value) in kept) start.Environment[name] = value;
@@ -151,7 +155,7 @@ sealed class SqlWorkers : IDisposable
             }
             catch (Win32Exception refused)
             {
-                throw new IOException($"The process that runs SQL can't be started: {refused.Message}. Is {Program()} there, and may it be run?", refused);
+                throw new IOException($"The process that runs SQL can't be started: {refused.Message}. Is {program} there, and may it be run?", refused);
             }
             // What a dying runtime prints may hold data; nobody reads it.
             _process.ErrorDataReceived += (_, _) => { };
@@ -202,8 +206,6 @@ sealed class SqlWorkers : IDisposable
             if (!_process.HasExited) _process.Kill();
             _process.Dispose();
         }
-
-        static string Program() => Path.Combine(AppContext.BaseDirectory, "logwarden");
 
         static string[] Arguments(string data, SqlLimits limits) =>
         [
