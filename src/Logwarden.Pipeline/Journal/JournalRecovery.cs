@@ -46,7 +46,7 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
             if (cursor <= end) continue;
             throw new JournalDamagedException(path, 0,
                 $"the journal ends at offset {end}, but reader {name} has already done everything below {cursor}: acknowledged events are missing. "
-                + $"Restore {options.Directory} from a copy.");
+                + $"Restore {options.Directory} from a copy. If there is none, move journal/, cursors/ and the .keys files and floor of dedup/ away and start with --continue-after-loss.");
         }
     }
 

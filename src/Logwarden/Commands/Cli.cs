@@ -48,9 +48,15 @@ static class Cli
         Description = "Policy file. Default the one that `serve` or `ingest` ran with last, then DATA/policy.yaml, then the policy that is shipped.",
     };
 
-    /// <summary>The installation that the options name.</summary>
-    public static InstallationOptions Installation(ParseResult parsed, Option<DirectoryInfo> data, Option<string?> archive, Option<FileInfo?> policy) => new()
+    public static Option<bool> ContinueAfterLoss() => new(LossRecovery.Option)
     {
+        Description = "When the journal is lost and the archive is not: begin again behind what is sealed. Events that were acknowledged and not sealed are lost; the first event of the new journal says so.",
+    };
+
+    /// <summary>The installation that the options name.</summary>
+    public static InstallationOptions Installation(ParseResult parsed, Option<DirectoryInfo> data, Option<string?> archive, Option<FileInfo?> policy, Option<bool> loss) => new()
+    {
+        ContinueAfterLoss = parsed.GetValue(loss),
         Data = parsed.GetRequiredValue(data).FullName,
         Archive = parsed.GetValue(archive),
         Policy = parsed.GetValue(policy)?.FullName,

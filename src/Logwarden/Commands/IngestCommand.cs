@@ -17,16 +17,17 @@ static class IngestCommand
         var data = Cli.Data();
         var archive = Cli.Archive();
         var policy = Cli.Policy();
+        var loss = Cli.ContinueAfterLoss();
         var json = Cli.Json();
         var command = new Command(
             "ingest",
             "Takes files through the pipeline, then seals and archives what it took. It may be stopped and run again: nothing is stored twice. The exit code is 1 when a record was quarantined or a file was cut off.")
-        { files, source, format, fields, data, archive, policy, json };
+        { files, source, format, fields, data, archive, policy, loss, json };
         command.SetAction(async (parsed, cancel) =>
         {
             Cli.Format(parsed.GetRequiredValue(format));
             foreach (var file in parsed.GetRequiredValue(files)) Input.Check(file);
-            var options = Cli.Installation(parsed, data, archive, policy);
+            var options = Cli.Installation(parsed, data, archive, policy, loss);
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
             var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields), parsed.GetRequiredValue(format)));
             return await RunAsync(installation, entry, parsed.GetRequiredValue(files), parsed.GetValue(json), cancel);

@@ -20,10 +20,11 @@ static class ServeCommand
         var data = Cli.Data();
         var archive = Cli.Archive();
         var policy = Cli.Policy();
-        var command = new Command("serve", "Listens for events, keeps and seals them, and answers queries.") { listen, age, data, archive, policy };
+        var loss = Cli.ContinueAfterLoss();
+        var command = new Command("serve", "Listens for events, keeps and seals them, and answers queries.") { listen, age, data, archive, policy, loss };
         command.SetAction(async (parsed, cancel) =>
         {
-            var options = Cli.Installation(parsed, data, archive, policy);
+            var options = Cli.Installation(parsed, data, archive, policy, loss);
             var endpoint = Endpoint(parsed.GetRequiredValue(listen));
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
             await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) ?? SealOptions.ForServe.AgeMax });

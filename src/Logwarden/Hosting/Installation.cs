@@ -21,6 +21,9 @@ sealed record InstallationOptions
     /// <summary>Policy file; null is <c>DATA/policy.yaml</c>, and where there is none the shipped one.</summary>
     public string? Policy { get; init; }
 
+    /// <summary>Whether to go on when the archive is ahead of the journal (<see cref="LossRecovery"/>).</summary>
+    public bool ContinueAfterLoss { get; init; }
+
     /// <summary>Opens the archive; null is as <see cref="Archive"/> says. For tests of what happens when it fails.</summary>
     internal Func<IBlobStore>? OpenStore { get; init; }
 }
@@ -87,6 +90,7 @@ sealed class Installation : IAsyncDisposable
         var (policyFile, data) = (options.Policy is null ? null : new FileInfo(options.Policy), new DirectoryInfo(options.Data));
         DurableFile.CreateDirectory(options.Data);
         var policy = PolicyFile.Load(policyFile, data);
+        var aside = JournalRestart.IsUnderWay(options.Data) ? JournalRestart.CarryOut(options.Data, time).Aside : null;
         var journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
         IBlobStore? store = null;
         try
@@ -102,8 +106,15 @@ sealed class Installation : IAsyncDisposable
             await CheckArchiveAsync(store, policy, cancel);
             var sealer = await Sealer.Open(
                 new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time) }, store, key, time, cancel);
+            if (LossRecovery.Begin(options, journal, sealer.Last, time))
+            {
+                journal.Dispose();
+                aside = JournalRestart.CarryOut(options.Data, time).Aside;
+                journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
+            }
             var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), store, key, sealer, time);
             installation.Note();
+            if (aside is not null) await LossRecovery.TellAsync(installation, options.Data, aside, time);
             return installation;
         }
         catch
