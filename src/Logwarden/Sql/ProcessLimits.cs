@@ -38,15 +38,31 @@ static partial class ProcessLimits
         Set(Core, 0);
     }
 
-    /// <summary>Bytes that count towards the limit: private and writable, touched or not.</summary>
-    static long Used()
+    /// <summary>How many bytes of memory another process of ours may still take; 0 when it is gone.</summary>
+    public static long SpareOf(int process)
     {
-        const string Name = "VmData:";
-        foreach (var line in File.ReadLines("/proc/self/status"))
+        if (!OperatingSystem.IsLinux()) return long.MaxValue;
+        try
         {
-            if (line.StartsWith(Name, StringComparison.Ordinal)) return long.Parse(line.AsSpan(Name.Length).TrimEnd("kB ").Trim(), NumberStyles.None, CultureInfo.InvariantCulture) * 1024;
+            return Number($"/proc/{process}/limits", "Max data size") - (Number($"/proc/{process}/status", "VmData:") * 1024);
         }
-        throw new IOException("/proc/self/status does not tell how much memory this process has; SQL can't be run within a limit here.");
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    // What counts towards the limit: private and writable, touched or not.
+    static long Used() => Number("/proc/self/status", "VmData:") * 1024;
+
+    static long Number(string path, string name)
+    {
+        foreach (var line in File.ReadLines(path))
+        {
+            if (!line.StartsWith(name, StringComparison.Ordinal)) continue;
+            if (long.TryParse(line[name.Length..].TrimStart().Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return number;
+        }
+        throw new IOException($"{path} does not tell {name}; SQL can't be run within a limit here.");
     }
 
     static void Set(int resource, long bytes)

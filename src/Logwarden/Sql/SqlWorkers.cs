@@ -30,8 +30,6 @@ sealed record SqlLimits
 /// </summary>
 sealed class SqlWorkers : IDisposable
 {
-    // A worker that has grown is not kept: most statements need little.
-    const long KeptBytesMax = 400L << 20;
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     readonly string _data;
@@ -122,7 +120,8 @@ sealed class SqlWorkers : IDisposable
 
     bool Keep(Worker worker)
     {
-        if (!worker.IsAlive || worker.MemoryBytes > KeptBytesMax) return false;
+        // One that has grown is not kept: the next statement would meet its bound early, through no fault of its own.
+        if (!worker.IsAlive || worker.SpareBytes < _limits.MemoryBytesMax * 3 / 4) return false;
         lock (_gate)
         {
             if (_disposed) return false;
@@ -164,21 +163,8 @@ sealed class SqlWorkers : IDisposable
 
         public bool IsAlive => !_process.HasExited;
 
-        public long MemoryBytes
-        {
-            get
-            {
-                try
-                {
-                    _process.Refresh();
-                    return _process.WorkingSet64;
-                }
-                catch (InvalidOperationException)
-                {
-                    return long.MaxValue; // it ended just now
-                }
-            }
-        }
+        /// <summary>How much of its memory is still free; 0 when it ended just now.</summary>
+        public long SpareBytes => ProcessLimits.SpareOf(_process.Id);
 
         /// <summary>Null when it ended without an answer.</summary>
         public async Task<SqlEnd?> AskAsync(SqlTask task, Stream output, CancellationToken cancel)
