@@ -8,6 +8,15 @@ namespace Logwarden.Journal;
 /// </summary>
 public sealed class AppendBatch
 {
+    /// <summary>
+    /// Bytes that the events of one batch may have together. With <see cref="JournalOptions.GroupBytesLimit"/> and <see cref="JournalOptions.FileBytesLimit"/> it keeps
+    /// every group and every journal file well below 2 GiB, beyond which neither could be read back.
+    /// </summary>
+    public const int EventBytesMax = 256 << 20;
+
+    /// <summary>Events that one batch may have.</summary>
+    public const int EntriesMax = 1_000_000;
+
     /// <summary>Id of the source.</summary>
     public required string Source { get; init; }
 

@@ -77,8 +77,11 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <summary>Opens the journal of a data directory for writing, recovers it, and creates it when there is none.</summary>
     /// <exception cref="JournalDamagedException">Acknowledged data is damaged; nothing was changed.</exception>
     /// <exception cref="IOException">The directory is in use by another process, or can't be read or written.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is beyond its limit.</exception>
     public static DiskJournal Open(JournalOptions options, TimeProvider time)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.FileBytesMax, JournalOptions.FileBytesLimit);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.GroupBytesMax, JournalOptions.GroupBytesLimit);
         foreach (var directory in (ReadOnlySpan<string>)[options.JournalDirectory, options.CursorDirectory, options.DedupDirectory])
         {
             Directory.CreateDirectory(directory);

@@ -3,10 +3,16 @@ namespace Logwarden.Journal;
 /// <summary>Where the journal is, and its bounds.</summary>
 public sealed record JournalOptions
 {
+    /// <summary>What <see cref="FileBytesMax"/> may be at most: 1 GiB.</summary>
+    public const long FileBytesLimit = 1L << 30;
+
+    /// <summary>What <see cref="GroupBytesMax"/> may be at most: 64 MiB.</summary>
+    public const int GroupBytesLimit = 64 << 20;
+
     /// <summary>The installation's data directory; the journal uses <c>journal/</c>, <c>cursors/</c>, <c>dedup/</c> and <c>lock</c> in it.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>A file that has reached this many bytes is followed by a new one. Default 64 MiB; at least 4 KiB.</summary>
+    /// <summary>A file that has reached this many bytes is followed by a new one. Default 64 MiB; 4 KiB to 1 GiB.</summary>
     public long FileBytesMax { get; init; } = 64L << 20;
 
     /// <summary>
@@ -15,7 +21,7 @@ public sealed record JournalOptions
     /// </summary>
     public long BytesMax { get; init; } = 4L << 30;
 
-    /// <summary>Batches are put into one group (one write, one fsync) until it has this many bytes. Default 4 MiB.</summary>
+    /// <summary>Batches are put into one group (one write, one fsync) until it has this many bytes. Default 4 MiB; at most 64 MiB.</summary>
     public int GroupBytesMax { get; init; } = 4 << 20;
 
     /// <summary>Batches that may wait for the writer; further callers wait. Default 64.</summary>

@@ -19,8 +19,7 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
         }
         var newest = files[^1];
         using var map = new MappedFile(newest.Path);
-        var bytes = map.Slice(0, checked((int)map.Length));
-        var scan = JournalScan.Read(bytes);
+        var scan = JournalScan.Read(map, int.MaxValue);
         if (scan is null || scan.Header.First != newest.First)
         {
             throw new JournalDamagedException(newest.Path, 0,
@@ -35,7 +34,7 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
                 + "then lost.");
         }
         Require(options, cursors, scan.NextOffset, newest.Path);
-        return Settle(newest.Path, bytes, scan);
+        return Settle(newest.Path, map, scan);
     }
 
     /// <summary>A reader acknowledges only durable events: a cursor behind the end means that events are lost.</summary>
@@ -54,18 +53,18 @@ sealed record JournalRecovery(SafeFileHandle File, JournalScan Scan, RecoveryRep
     /// Makes what was read durable. The last group may be in the page cache only: its sync may have failed, after which Linux holds pages for
     /// clean that never reached the disk. So it is written again, the same bytes to the same place.
     /// </summary>
-    static JournalRecovery Settle(string path, ReadOnlySpan<byte> bytes, JournalScan scan)
+    static JournalRecovery Settle(string path, MappedFile map, JournalScan scan)
     {
 #pragma warning disable CA2000 // the journal goes on with it
         var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
 #pragma warning restore CA2000
         try
         {
-            var group = bytes[(int)scan.LastGroup..(int)scan.End].ToArray();
+            var group = map.Slice(scan.LastGroup, (int)(scan.End - scan.LastGroup)).ToArray();
             if (RandomAccess.GetLength(file) != scan.End) RandomAccess.SetLength(file, scan.End);
             RandomAccess.Write(file, group, scan.LastGroup);
             DurableFile.Sync(file);
-            return new(file, scan, new(path, bytes.Length - scan.End, scan.Uncommitted, scan.NextOffset));
+            return new(file, scan, new(path, map.Length - scan.End, scan.Uncommitted, scan.NextOffset));
         }
         catch
         {

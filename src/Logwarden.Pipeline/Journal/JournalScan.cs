@@ -52,7 +52,7 @@ sealed class JournalScan
     /// <summary>Where reading stopped: the first byte that is not part of an intact frame.</summary>
     public long Stopped { get; private set; }
 
-    /// <summary>What <see cref="Read"/> found.</summary>
+    /// <summary>What <see cref="Read(ReadOnlySpan{byte})"/> found.</summary>
     public TailState Tail { get; private set; }
 
     /// <summary>Reads a whole file. Never throws, whatever the bytes; null when not even the header is intact.</summary>
@@ -60,9 +60,29 @@ sealed class JournalScan
     {
         if (Begin(file) is not { } scan) return null;
         var sound = scan.Advance(file, 0);
-        scan.Tail = !sound ? TailState.Damaged : scan.End == file.Length ? TailState.Clean : scan.Judge(file);
+        scan.Tail = !sound ? TailState.Damaged : scan.End == file.Length ? TailState.Clean : scan.Judge(file[(int)scan.End..]);
         return scan;
     }
+
+    /// <summary>Reads a whole file of any length, so many bytes at a time; a group must be shorter than that.</summary>
+    public static JournalScan? Read(MappedFile file, int bytesMax)
+    {
+        if (Begin(Part(file, 0, bytesMax)) is not { } scan) return null;
+        var isSound = true;
+        while (isSound && scan.End < file.Length)
+        {
+            var before = scan.End;
+            isSound = scan.Advance(Part(file, before, bytesMax), before);
+            if (scan.End == before) break;
+        }
+        // One torn group is never longer than a span can be: what is longer is something else, and nothing of it may be cut.
+        scan.Tail = !isSound || file.Length - scan.End > bytesMax ? TailState.Damaged
+            : scan.End == file.Length ? TailState.Clean
+            : scan.Judge(Part(file, scan.End, bytesMax));
+        return scan;
+    }
+
+    static ReadOnlySpan<byte> Part(MappedFile file, long start, int bytesMax) => file.Slice(start, (int)Math.Min(bytesMax, file.Length - start));
 
     /// <summary>Reads the header only, for <see cref="Advance"/>.</summary>
     public static JournalScan? Begin(ReadOnlySpan<byte> start) =>
@@ -115,24 +135,25 @@ sealed class JournalScan
     }
 
     /// <summary>Whether what follows <see cref="End"/> is one group that was cut short by a crash.</summary>
-    TailState Judge(ReadOnlySpan<byte> file)
+    /// <param name="rest">The file from <see cref="End"/> on.</param>
+    TailState Judge(ReadOnlySpan<byte> rest)
     {
         Span<byte> salt = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(salt, Header.Salt);
-        var at = (int)End;
+        var at = 0;
         while (true)
         {
-            var found = file[at..].IndexOf(salt);
+            var found = rest[at..].IndexOf(salt);
             if (found < 0) return TailState.Torn;
             at += found;
             var frameAt = at - JournalFormat.FrameHeaderBytes;
             at++;
-            if (frameAt < End || !JournalFormat.TryFrame(file[frameAt..], out var frame, out _) || frame.IsEntry) continue;
+            if (frameAt < 0 || !JournalFormat.TryFrame(rest[frameAt..], out var frame, out _) || frame.IsEntry) continue;
             // Disks may write the pages of one group in any order: its commit can be there while an entry in it is not. Then the commit is
             // the end of the file, for nothing is written behind a group before it is synced.
             var commit = frame.Commit;
-            var wasLast = commit.Number == NextCommit && commit.First == NextOffset && frameAt + frame.Size == file.Length
-                && commit.GroupBytes == frameAt - End;
+            var wasLast = commit.Number == NextCommit && commit.First == NextOffset && frameAt + frame.Size == rest.Length
+                && commit.GroupBytes == frameAt;
             if (!wasLast) return TailState.Damaged;
         }
     }

@@ -223,6 +223,47 @@ public class DiskJournalTests
     }
 
     [Fact]
+    public async Task A_batch_that_would_make_a_file_of_gigabytes_is_refused_and_the_journal_goes_on()
+    {
+        using var world = new JournalWorld();
+        using var journal = world.Open();
+        var large = new AppendBatch { Source = "a" };
+        Add(large, "", 1 << 20, null);
+        while (large.Entries.Count * (long)large.Entries[0].Length <= AppendBatch.EventBytesMax) large.Entries.Add(large.Entries[0]);
+        var many = Batch("a", "");
+        while (many.Entries.Count <= AppendBatch.EntriesMax) many.Entries.Add(many.Entries[0]);
+
+        await Assert.ThrowsAsync<ArgumentException>(async () => await journal.AppendAsync(large, Cancel));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await journal.AppendAsync(many, Cancel));
+
+        Assert.Equal(new(0, 1, 0, 0), await journal.AppendAsync(Batch("a", "1"), Cancel));
+    }
+
+    [Fact]
+    public void Options_that_allow_files_of_gigabytes_are_refused()
+    {
+        using var world = new JournalWorld();
+        Assert.Throws<ArgumentOutOfRangeException>(() => world.Open(world.Options with { FileBytesMax = JournalOptions.FileBytesLimit + 1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => world.Open(world.Options with { GroupBytesMax = JournalOptions.GroupBytesLimit + 1 }));
+    }
+
+    [Fact]
+    public async Task A_file_of_more_than_two_gigabytes_is_read_as_any_other()
+    {
+        using var world = new JournalWorld();
+        using (var journal = world.Open()) await journal.AppendAsync(Batch("a", "1"), Cancel);
+        var length = new FileInfo(world.NewestFile).Length;
+        using (var file = File.OpenWrite(world.NewestFile)) file.SetLength((2L << 30) + length); // no space is taken for what is not written
+
+        var damaged = Assert.Throws<JournalDamagedException>(() => world.Open());
+
+        Assert.Equal(length, damaged.Position);
+        using (var file = File.OpenWrite(world.NewestFile)) file.SetLength(length);
+        using var again = world.Open();
+        Assert.Equal(1, again.DurableEnd);
+    }
+
+    [Fact]
     public async Task A_closed_journal_refuses()
     {
         using var world = new JournalWorld();

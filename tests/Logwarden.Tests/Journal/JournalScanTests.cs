@@ -146,6 +146,26 @@ public sealed class JournalScanTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_is_read_in_parts_is_the_same_file()
+    {
+        var file = FileOf(out var ends, 2, 3, 2, 1, 4);
+        var path = Path.Combine(_world.Options.Directory, "parts");
+        var largest = ends.Zip(ends.Skip(1), (from, to) => to - from).Max();
+        foreach (var cut in (int[])[file.Length, file.Length - 1, ends[^2] + 20, ends[2]])
+        {
+            File.WriteAllBytes(path, file[..cut]);
+            var whole = JournalScan.Read(file.AsSpan(0, cut))!;
+            using var map = new MappedFile(path);
+            for (var size = largest; size <= cut; size += 7)
+            {
+                var scan = JournalScan.Read(map, size)!;
+                Assert.Equal((whole.Tail, whole.End, whole.LastGroup, whole.NextOffset, whole.NextCommit, whole.Stopped, whole.Uncommitted),
+                    (scan.Tail, scan.End, scan.LastGroup, scan.NextOffset, scan.NextCommit, scan.Stopped, scan.Uncommitted));
+            }
+        }
+    }
+
+    [Fact]
     public void The_format_is_frozen()
     {
         var totals = new LedgerTotals();
