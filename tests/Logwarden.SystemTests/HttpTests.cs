@@ -123,6 +123,26 @@ public sealed class HttpTests
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("{}\n")]
+    [InlineData("x\n")]
+    public async Task A_small_body_of_very_many_records_is_too_large_and_nothing_of_it_is_stored(string record)
+    {
+        using var data = new TempFolder();
+        var token = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
+        await using var server = await Server.StartAsync(data.Path);
+        var body = Encode(string.Concat(Enumerable.Repeat(record, 1_000_000)), "gzip");
+
+        using var answer = await server.PostAsync(token, body, "application/x-ndjson", "gzip");
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+        Assert.Contains("100,000 records", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.True(server.PeakMemory < 700L << 20, $"{server.PeakMemory:N0} bytes");
+        Assert.DoesNotContain("\"in\":1", await Tool.OkAsync("ledger", "--data", data.Path, "--json"), StringComparison.Ordinal);
+        using var next = await server.PostAsync(token, "{\"message\":\"m\"}"u8.ToArray());
+        Assert.Equal(HttpStatusCode.Accepted, next.StatusCode);
+    }
+
     [Fact]
     public async Task What_was_acknowledged_before_a_kill_is_there_after_it()
     {

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Logwarden.Flow;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Journal;
@@ -11,13 +10,18 @@ namespace Logwarden.Api;
 /// <summary>
 /// <c>POST /</c>: takes events the way Better Stack's ingest endpoint does (https://betterstack.com/docs/logs/http-rest-api/), so that its
 /// clients work by changing their host. 202 with an empty body once every event is on disk; 403 for a token that is not one of a source;
-/// 406 for a body in which no record could be found, of which nothing is stored; 413 above the limits; 503 with Retry-After while the journal is full. Records that
+/// 406 for a body in which no record could be found, of which nothing is stored; 413 above one of <see cref="RequestLimits"/>, of which nothing is stored either; 503 with Retry-After while the journal is full. Records that
 /// are none of the source's format are quarantined, and counted in <c>X-Logwarden-Quarantined</c> of the 202.
 /// </summary>
-sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEndpoint> log)
+sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEndpoint> log) : IDisposable
 {
-    const int PackedBytesMax = 10 * 1024 * 1024;
-    const int RawBytesMax = 20 * 1024 * 1024;
+    // Of the requests whose events are large together: the others wait for a place, so that memory is bounded however many come at once.
+    const int LargeAtOnceMax = 4;
+    const int SmallBytesMax = 1024 * 1024;
+
+    static readonly RequestLimits Limits = RequestLimits.Default;
+
+    readonly SemaphoreSlim _large = new(LargeAtOnceMax);
 
     /// <summary>Adds the route.</summary>
     public static void Map(IEndpointRouteBuilder routes) => routes
@@ -32,6 +36,9 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         .WithName("ingest")
         .WithSummary("Takes events of one source: a JSON object, an array, or NDJSON; gzip and zstd.")
         .WithTags("ingest");
+
+    /// <inheritdoc/>
+    public void Dispose() => _large.Dispose();
 
     async Task TakeAsync(HttpContext http)
     {
@@ -72,26 +79,40 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
     async Task StoreAsync(HttpContext http, SourceEntry source, PooledBytes body)
     {
         var route = Installation.Route(source);
-        var worker = installation.Worker(route);
-        var batch = new AppendBatch { Source = source.Id };
-        var (refused, unread) = (0, 0);
-        var reader = new RecordReader(body.Memory, route.Format.Framing, RecordLimits.Default);
-        while (reader.Read(out var record))
+        var request = new RequestBatch(installation.Worker(route), route, body.Memory, Limits);
+        var isSmall = request.Read(SmallBytesMax, http.RequestAborted);
+        if (!isSmall) await _large.WaitAsync(http.RequestAborted);
+        try
         {
-            worker.Add(record, RecordOrigin.None, batch);
-            if (batch.Entries[^1].Quarantine is not null) refused++;
-            if (record.Error is not null) unread++;
+            if (!isSmall) request.Read(int.MaxValue, http.RequestAborted);
+            await AppendAsync(http, request);
         }
-        if (unread > 0 && unread == batch.Entries.Count)
+        finally
+        {
+            if (!isSmall) _large.Release();
+        }
+    }
+
+    async Task AppendAsync(HttpContext http, RequestBatch request)
+    {
+        var source = request.Events.Source;
+        if (request.IsTooLarge)
+        {
+            LogTooLarge(source, request.Events.Entries.Count, request.Events.Bytes.WrittenCount);
+            await AnswerAsync(http, StatusCodes.Status413PayloadTooLarge, string.Create(CultureInfo.InvariantCulture,
+                $"payload reached size limit: a request may have {Limits.RecordsMax:N0} records, and its events {Limits.EventBytesMax:N0} bytes. Nothing of it is stored: send it in parts."));
+            return;
+        }
+        if (request.Unread > 0 && request.Unread == request.Events.Entries.Count)
         {
             // Nothing of what is refused is stored: a client that sends it again would multiply it.
-            LogUnread(source.Id, worker.LastRefusal?.Reason ?? "");
-            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"Couldn't parse JSON content. {worker.LastRefusal?.Reason}");
+            LogUnread(source, request.LastRefusal);
+            await AnswerAsync(http, StatusCodes.Status406NotAcceptable, $"Couldn't parse JSON content. {request.LastRefusal}");
             return;
         }
         try
         {
-            if (batch.Entries.Count > 0) await installation.Journal.AppendAsync(batch, http.RequestAborted);
+            if (request.Events.Entries.Count > 0) await installation.Journal.AppendAsync(request.Events, http.RequestAborted);
         }
         catch (JournalFullException full)
         {
@@ -101,18 +122,18 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         }
         catch (IOException broken)
         {
-            LogBroken(source.Id, broken.Message);
+            LogBroken(source, broken.Message);
             await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "The journal can't be written: send again later.");
             return;
         }
-        if (refused > 0) http.Response.Headers["X-Logwarden-Quarantined"] = refused.ToString(CultureInfo.InvariantCulture);
+        if (request.Refused > 0) http.Response.Headers["X-Logwarden-Quarantined"] = request.Refused.ToString(CultureInfo.InvariantCulture);
         http.Response.StatusCode = StatusCodes.Status202Accepted;
     }
 
     /// <summary>The body, unpacked; null when it was refused and answered.</summary>
     static async Task<PooledBytes?> BodyAsync(HttpContext http)
     {
-        var packed = new PooledBytes(PackedBytesMax);
+        var packed = new PooledBytes(Limits.PackedBytesMax);
         if (!await packed.ReadAsync(http.Request.Body, http.RequestAborted))
         {
             packed.Clear();
@@ -122,7 +143,7 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         var encoding = http.Request.Headers.ContentEncoding.ToString();
         if (encoding.Length == 0 || string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase)) return packed;
 
-        var raw = new PooledBytes(RawBytesMax);
+        var raw = new PooledBytes(Limits.RawBytesMax);
         try
         {
             using var unpack = encoding.ToUpperInvariant() switch
@@ -158,6 +179,9 @@ sealed partial class SourceEndpoint(Installation installation, ILogger<SourceEnd
         http.Response.ContentType = "text/plain; charset=utf-8";
         await http.Response.WriteAsync(text, http.RequestAborted);
     }
+
+    [LoggerMessage(4, LogLevel.Warning, "A request of source {Source} was refused as too large after {Records} records and {Bytes} bytes of events, nothing of it is stored.")]
+    partial void LogTooLarge(string source, int records, int bytes);
 
     [LoggerMessage(3, LogLevel.Error, "Nothing is taken: {Reason}")]
     partial void LogUnreadable(string reason);

@@ -34,6 +34,16 @@ sealed class Server : IAsyncDisposable
         }
     }
 
+    /// <summary>The most memory that it had.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
     public static async Task<Server> StartAsync(string data, params string[] args)
     {
         var server = Begin(data, Tool.Start(["serve", "--data", data, "--listen", "127.0.0.1:0", .. args]));
