@@ -15,7 +15,7 @@ public sealed class PostgresData
 
     /// <summary>Length of the record that begins <paramref name="text"/>, its line break and continuation lines included.</summary>
     public static int RecordLength(ReadOnlySpan<byte> text) =>
-        PostgresFraming.TryCut(text, isAtEnd: true, out var length, out _) ? length : text.Length;
+        new PostgresFraming().TryCut(text, isAtEnd: true, out var length, out _) ? length : text.Length;
 
     /// <summary>Finds the data in <paramref name="record"/>.</summary>
     /// <param name="record">One record: a JSON document when <paramref name="isJson"/>, else a line of csvlog, a line with any prefix, or a bare message.</param>

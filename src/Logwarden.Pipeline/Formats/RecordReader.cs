@@ -1,4 +1,3 @@
-using System.Buffers;
 using Logwarden.Events;
 
 namespace Logwarden.Formats;
@@ -8,18 +7,12 @@ namespace Logwarden.Formats;
 /// comes out as an error with its place, and reading goes on behind it: at the next line, or inside an array at what looks like the
 /// next element. No bytes make it throw. Not thread-safe.
 /// </summary>
-public sealed class RecordReader
+public sealed partial class RecordReader
 {
     /// <summary>Bytes that are given of a bad record.</summary>
     public const int ExcerptBytesMax = 16 * 1024;
 
     const int LevelsMax = 4;
-
-    // A PEM block: an RSA key of 16,384 bits has 13 KB.
-    const int KeyBytesMax = 16 * 1024;
-    const int KeyLineMax = 80;
-
-    static readonly SearchValues<byte> KeyBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-:, "u8);
 
     enum Level : byte
     {
@@ -59,6 +52,9 @@ public sealed class RecordReader
 
     /// <summary>Bytes of the input that were read as records, errors or the blanks between them.</summary>
     public long Offset => _window.Offset;
+
+    /// <summary>Bytes that were looked at, as often as they were: it must grow with the input and no faster.</summary>
+    internal long Looked { get; private set; }
 
     /// <summary>Gets the next record or error.</summary>
     /// <returns>False at the end.</returns>
@@ -154,9 +150,14 @@ public sealed class RecordReader
         var scanner = new JsonScanner();
         var envelopes = _levels.Count < LevelsMax ? _envelopes : null;
         var at = 0;
+        var isOneLine = MustEndOnItsLine;
         while (true)
         {
-            var scan = scanner.Scan(_window.Unread, ref at, envelopes);
+            var from = at;
+            var bytes = isOneLine ? ToLineEnd(_window.Unread, at) : _window.Unread;
+            var scan = scanner.Scan(bytes, ref at, envelopes);
+            Looked += at - from;
+            if (scan == JsonScan.NeedMore && isOneLine && bytes is [.., (byte)'\n']) scan = JsonScan.Bad;
             if (scan == JsonScan.NeedMore)
             {
                 if (at > _bytesMax)
@@ -197,11 +198,12 @@ public sealed class RecordReader
         else if (bytes[0] != '{') error = NormalizeError.At("not-an-object", 0, "a record must be a JSON object");
         if (error is not null)
         {
-            var bad = Bad(position, error, bytes);
             // A stray bracket may have made lines of good records into an array.
             var line = bytes[0] == '[' ? LineOfObject(bytes) : 0;
-            _window.Skip(line > 0 ? line : length);
-            if (line > 0) Forget();
+            Looked += line > 0 ? line : bytes[0] == '[' ? length : 0;
+            var bad = Bad(position, error, line > 0 ? bytes[..line] : bytes);
+            if (line > 0) GiveBack(line, length);
+            else _window.Skip(length);
             return bad;
         }
         _window.Skip(length);
@@ -218,6 +220,7 @@ public sealed class RecordReader
             _window.Skip(at);
             at = 0;
             var scan = scanner.Scan(_window.Unread, ref at, null);
+            Looked += at;
             if (scan == JsonScan.Done)
             {
                 _window.Skip(at);
@@ -238,83 +241,6 @@ public sealed class RecordReader
         }
     }
 
-    /// <summary>Skips a bad record as far as is needed to find the next good one, and no further.</summary>
-    void Recover(RecordPosition position, int fault, NormalizeError error, out FramedRecord record)
-    {
-        // What shows at the fault that a new record begins there may stand right behind it.
-        _window.Has(fault + 3);
-        ReadLine(fault);
-        var bytes = _window.Unread;
-        var line = _levels.Count == 0 ? bytes[..fault].IndexOf((byte)'\n') + 1 : LineOfObject(bytes[..Math.Min(fault + 3, bytes.Length)]);
-        var end = line > 0 ? line : EndOfBad(bytes, fault);
-        if (EndOfKey(end) is var key and > 0)
-        {
-            record = Bad(position, error, _window.Unread[..key]);
-            _window.Skip(key);
-            _isResynchronised = true;
-            return;
-        }
-        record = Bad(position, error, _window.Unread[..end]); // looking for the key may have moved the bytes
-        if (line > 0)
-        {
-            // The record was torn before this line; from here on it may have swallowed good ones.
-            _window.Skip(line);
-            Forget();
-            return;
-        }
-        _window.Skip(fault);
-        if (_levels.Count == 0) SkipLine();
-        else SkipToElement();
-        _isResynchronised = true;
-    }
-
-    /// <summary>Where what is bad ends, as far as can be told from here: at the end of the line, or before the next element of an array.</summary>
-    int EndOfBad(ReadOnlySpan<byte> bytes, int fault)
-    {
-        var end = _levels.Count == 0 ? bytes[fault..].IndexOf((byte)'\n') : bytes[fault..].IndexOf("},"u8);
-        return end < 0 ? bytes.Length : fault + end + 1;
-    }
-
-    /// <summary>The first line after the first that begins with an object: where lines of envelopes go on after a torn one.</summary>
-    static int LineOfObject(ReadOnlySpan<byte> bytes)
-    {
-        var at = bytes.IndexOf("\n{\""u8);
-        return at < 0 ? 0 : at + 1;
-    }
-
-    /// <summary>Goes to the next object behind <c>},</c>, or to a line that begins with one, or to the end.</summary>
-    void SkipToElement()
-    {
-        while (true)
-        {
-            var bytes = _window.Unread;
-            var stop = bytes.IndexOfAny((byte)'}', (byte)'\n');
-            if (stop < 0)
-            {
-                _window.Skip(bytes.Length);
-                if (!_window.More()) return;
-                continue;
-            }
-            var at = stop + 1;
-            var hasComma = false;
-            while (at < bytes.Length && (bytes[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t' or (byte)','))
-                hasComma |= bytes[at++] == ',';
-            if (bytes.Length - at < 2 && _window.More()) continue;
-            if (bytes[stop] == '}' && hasComma && at < bytes.Length && bytes[at] == '{')
-            {
-                _window.Skip(at);
-                return;
-            }
-            if (bytes[(stop + 1)..].StartsWith("{\""u8) && bytes[stop] == '\n')
-            {
-                _window.Skip(stop + 1);
-                Forget();
-                return;
-            }
-            _window.Skip(stop + 1);
-        }
-    }
-
     /// <summary>Reads what follows the records in their envelope. False when it is as it should be.</summary>
     bool ReadEnvelopeRest(out FramedRecord record)
     {
@@ -324,7 +250,9 @@ public sealed class RecordReader
         _inEnvelopeRest = false;
         while (true)
         {
+            var from = at;
             var scan = _envelopeRest.Scan(_window.Unread, ref at, null);
+            Looked += at - from;
             if (scan == JsonScan.Done)
             {
                 _window.Skip(at);
@@ -347,54 +275,28 @@ public sealed class RecordReader
         ReadLine(0);
         var line = _window.Unread.IndexOf((byte)'\n');
         if (line < 0) line = _window.Unread.Length;
-        var key = EndOfKey(line);
-        record = Bad(position, error, _window.Unread[..(key > 0 ? key : line)]);
-        if (key > 0) _window.Skip(key);
+        Looked += line;
+        var key = EndOfKey(line, isRecord: false);
+        record = Bad(position, error, _window.Unread[..key]);
+        if (key > line) _window.Skip(key);
         else SkipLine();
-    }
-
-    /// <summary>Reads on to the end of a line, or as far as is shown of it. Not further: behind a pipe that is still written to, good records would wait.</summary>
-    void ReadLine(int from)
-    {
-        while (_window.Unread.Length < ExcerptBytesMax && _window.Unread[Math.Min(from, _window.Unread.Length)..].IndexOf((byte)'\n') < 0 && _window.More())
-        {
-        }
-    }
-
-    /// <summary>
-    /// Where a PEM block (RFC 7468) ends that begins in these bytes and goes on behind them. Its lines must stay together: by itself none of them looks like a secret.
-    /// </summary>
-    /// <returns>0 when there is none; only lines that can be of one are taken, so that it swallows no record.</returns>
-    int EndOfKey(int end)
-    {
-        var begin = _window.Unread[..end].LastIndexOf("-----BEGIN "u8);
-        if (begin < 0 || _window.Unread[begin..end].IndexOf("-----END "u8) >= 0) return 0;
-        var isLong = _window.Has(begin + KeyBytesMax);
-        var bytes = _window.Unread[..Math.Min(_window.Unread.Length, begin + KeyBytesMax)];
-        for (var at = end; at < bytes.Length;)
-        {
-            var length = bytes[at..].IndexOf((byte)'\n') + 1;
-            if (length == 0) length = bytes.Length - at;
-            var line = bytes.Slice(at, length).Trim(" \t\r\n"u8);
-            if (line.StartsWith("-----END "u8)) return at + length;
-            if (line.Length > KeyLineMax || line.ContainsAnyExcept(KeyBytes)) return 0;
-            at += length;
-        }
-        // The input ends within the key: what is there of it is as secret.
-        return isLong || end == bytes.Length ? 0 : bytes.Length;
     }
 
     void ReadText(out FramedRecord record)
     {
         var position = Here();
+        var framing = new PostgresFraming();
         while (true)
         {
             var bytes = _window.Unread;
-            if (PostgresFraming.TryCut(bytes, _window.IsAtEnd, out var length, out var error))
+            var before = framing.Looked;
+            var isCut = framing.TryCut(bytes, _window.IsAtEnd, out var length, out var error);
+            Looked += framing.Looked - before;
+            if (isCut)
             {
                 if (error is null && length > _bytesMax) error = NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most");
                 if (_window.Broken is not null && length == bytes.Length) (error, _isFinished) = (_window.Broken, true);
-                length = Math.Max(length, EndOfKey(length));
+                length = EndOfKey(length, isRecord: error is null);
                 bytes = _window.Unread;
                 if (error is not null)
                 {
@@ -412,26 +314,12 @@ public sealed class RecordReader
             {
                 record = Bad(position, NormalizeError.At("record-too-large", 0, $"a record may have {_bytesMax} bytes at most"), bytes);
                 SkipLine();
+                // What goes on would be looked at to its end again from each of its lines.
+                while (_window.Has(1) && _window.Unread[0] == '\t') SkipLine();
                 return;
             }
             _window.More();
         }
-    }
-
-    void SkipLine()
-    {
-        while (true)
-        {
-            var end = _window.Unread.IndexOf((byte)'\n');
-            _window.Skip(end < 0 ? _window.Unread.Length : end + 1);
-            if (end >= 0 || !_window.More()) return;
-        }
-    }
-
-    void Forget()
-    {
-        _levels.Clear();
-        _isResynchronised = true;
     }
 
     RecordPosition Here() => new(_ordinal, _window.Line, _window.Offset);
