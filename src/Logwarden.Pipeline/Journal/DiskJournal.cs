@@ -80,8 +80,8 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <exception cref="ArgumentOutOfRangeException">An option is beyond its limit.</exception>
     public static DiskJournal Open(JournalOptions options, TimeProvider time)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.FileBytesMax, JournalOptions.FileBytesLimit);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.GroupBytesMax, JournalOptions.GroupBytesLimit);
+        if (options.FileBytesMax > JournalOptions.FileBytesLimit || options.GroupBytesMax > JournalOptions.GroupBytesLimit)
+            throw new ArgumentOutOfRangeException(nameof(options), "A file may have 1 GiB at most, a group 64 MiB.");
         foreach (var directory in (ReadOnlySpan<string>)[options.JournalDirectory, options.CursorDirectory, options.DedupDirectory])
         {
             Directory.CreateDirectory(directory);
