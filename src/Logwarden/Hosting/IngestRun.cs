@@ -28,11 +28,10 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     // Batches of one worker that wait for the disk while it makes the next one: with fewer, both cores stand still during each sync.
     const int InFlightMax = 3;
 
-    static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
-    static readonly int Chunks = ChunksWaiting + Workers + 1;
-
+    readonly DiskJournal _journal = journal;
+    readonly IntakeRoute _route = route;
     readonly Channel<Chunk> _full = Channel.CreateBounded<Chunk>(ChunksWaiting);
-    readonly Channel<Chunk> _empty = Channel.CreateBounded<Chunk>(Chunks);
+    Channel<Chunk> _empty = null!;
     long _records;
     long _stored;
     long _duplicates;
@@ -42,62 +41,46 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
     int _waits;
     int _broken;
 
+    /// <summary>Threads that make events. Default one for each core.</summary>
+    public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
+
     /// <summary>What it did so far.</summary>
     public IngestResult Result => new(Interlocked.Read(ref _records), Interlocked.Read(ref _stored), Interlocked.Read(ref _duplicates), Interlocked.Read(ref _quarantined), Interlocked.Read(ref _bytes));
 
     /// <summary>Files whose compressed data is damaged or cut off: what could be read of them was taken in.</summary>
     public int BrokenFiles => Volatile.Read(ref _broken);
 
-    /// <summary>Runs to the end of the files. Stopped early, it ends with everything that it took in durable.</summary>
+    /// <summary>Runs to the end of the files. Stopped early, it ends with everything that it read of a pipe or took in of a file durable.</summary>
     /// <exception cref="IOException">The journal or a file failed.</exception>
     public async Task RunAsync(IReadOnlyList<string> files, CancellationToken cancel)
     {
-        for (var i = 0; i < Chunks; i++) _empty.Writer.TryWrite(new Chunk());
+        var chunks = ChunksWaiting + Workers + 1;
+        _empty = Channel.CreateBounded<Chunk>(chunks);
+        for (var i = 0; i < chunks; i++) _empty.Writer.TryWrite(new Chunk());
 #pragma warning disable CA2025 // every task is awaited below, before it is disposed of
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var reading = Task.Factory.StartNew(() => ReadAsync(files, failed.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
-        var working = Enumerable.Range(0, Workers).Select(_ => Task.Run(() => WorkAsync(failed), CancellationToken.None)).ToArray();
-        await Task.WhenAll([reading, .. working]);
+        // A worker that failed ends the reader; a stop does not: what the reader has in hand it hands over first.
+        using var failed = new CancellationTokenSource();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel, failed.Token);
+        var reading = Task.Factory.StartNew(() => Read(files, cancel, failed.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var working = Enumerable.Range(0, Workers).Select(_ => Task.Run(() => WorkAsync(failed, ended.Token), CancellationToken.None)).ToArray();
+        await Task.WhenAll([.. working, reading]);
 #pragma warning restore CA2025
     }
 
-    async Task ReadAsync(IReadOnlyList<string> files, CancellationToken cancel)
+    /// <summary>Reads the files. A thread of its own: it waits for pipes and for workers.</summary>
+    void Read(IReadOnlyList<string> files, CancellationToken stop, CancellationToken failed)
     {
         try
         {
             foreach (var file in files)
             {
-                await ReadAsync(file, cancel);
+                stop.ThrowIfCancellationRequested();
+                new FileReading(this, file, failed).Run(stop);
             }
         }
         finally
         {
             _full.Writer.TryComplete();
-        }
-    }
-
-    async Task ReadAsync(string file, CancellationToken cancel)
-    {
-        using var packed = Input.OpenPacked(file);
-        using var input = Decompression.Open(packed, DecompressionLimits.Default);
-        var reader = new RecordReader(input, route.Format.Framing, RecordLimits.Default);
-        var (before, began) = (_done, 0L);
-        RecordOrigin? origin = null;
-        while (true)
-        {
-            cancel.ThrowIfCancellationRequested();
-            var chunk = await _empty.Reader.ReadAsync(cancel);
-            chunk.Clear();
-            var more = Fill(chunk, reader);
-            if (chunk.Count > 0) chunk.Origin = origin ??= Origin(file, packed, chunk.First);
-            Interlocked.Add(ref _bytes, reader.Offset - began);
-            began = reader.Offset;
-            // Of the file as it lies there, compressed or not: that is what its size tells.
-            if (packed.CanSeek) Interlocked.Exchange(ref _done, before + packed.Position);
-            if (chunk.Broken is { } broken) Tell(file, broken);
-            if (chunk.Count > 0) await _full.Writer.WriteAsync(chunk, cancel);
-            else _empty.Writer.TryWrite(chunk);
-            if (!more) return;
         }
     }
 
@@ -107,28 +90,24 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         progress.Tell($"error: {file}: {broken.Reason}. What could be read of it is taken in, and the fault is in quarantine; the rest is missing: get the file again.");
     }
 
-    // What can't be gone back in, such as a named pipe, can't be read again: the same record at the same place is another one.
-    RecordOrigin Origin(string file, Stream packed, ReadOnlySpan<byte> first) =>
-        Input.IsStandard(file) ? RecordOrigin.Pipe("stdin")
-        : packed.CanSeek ? RecordOrigin.File(journal.Keys, file, first)
-        : RecordOrigin.Pipe(Path.GetFileName(file));
-
-    static bool Fill(Chunk chunk, RecordReader reader)
+    Chunk EmptyChunk(CancellationToken failed)
     {
-        while (chunk.Count < ChunkRecordsMax && chunk.Bytes < ChunkBytesMax)
-        {
-            if (!reader.Read(out var record)) return false;
-            chunk.Add(record);
-        }
-        return true;
+        var chunk = _empty.Reader.ReadAsync(failed).AsTask().GetAwaiter().GetResult();
+        chunk.Clear();
+        return chunk;
     }
 
-    async Task WorkAsync(CancellationTokenSource failed)
+    void Give(Chunk chunk, CancellationToken failed)
+    {
+        if (!_full.Writer.TryWrite(chunk)) _full.Writer.WriteAsync(chunk, failed).AsTask().GetAwaiter().GetResult();
+    }
+
+    async Task WorkAsync(CancellationTokenSource failed, CancellationToken ended)
     {
         try
         {
             var worker = makeWorker();
-            var batches = Enumerable.Range(0, InFlightMax + 1).Select(_ => new AppendBatch { Source = route.Source }).ToArray();
+            var batches = Enumerable.Range(0, InFlightMax + 1).Select(_ => new AppendBatch { Source = _route.Source }).ToArray();
             var inFlight = new Queue<Task<AppendReceipt>>(InFlightMax);
             var turn = 0;
             await foreach (var chunk in _full.Reader.ReadAllAsync(CancellationToken.None))
@@ -140,7 +119,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
                 Interlocked.Add(ref _records, chunk.Count);
                 _empty.Writer.TryWrite(chunk);
                 if (inFlight.Count == InFlightMax) Count(await inFlight.Dequeue());
-                inFlight.Enqueue(AppendAsync(batch, failed.Token));
+                inFlight.Enqueue(AppendAsync(batch, ended));
             }
             while (inFlight.Count > 0) Count(await inFlight.Dequeue());
         }
@@ -159,7 +138,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             try
             {
-                return await journal.AppendAsync(batch, CancellationToken.None);
+                return await _journal.AppendAsync(batch, CancellationToken.None);
             }
             catch (JournalFullException full)
             {
@@ -177,6 +156,68 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         Interlocked.Add(ref _duplicates, receipt.Duplicates);
         Interlocked.Add(ref _quarantined, receipt.Quarantined);
         progress.Report(Interlocked.Read(ref _done), string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_stored + _duplicates:N0} events"));
+    }
+
+    /// <summary>Cuts one file or pipe into chunks.</summary>
+    sealed class FileReading(IngestRun run, string file, CancellationToken failed)
+    {
+        readonly long _before = Interlocked.Read(ref run._done);
+        Stream? _packed;
+        LivePipeStream? _pipe;
+        RecordReader? _reader;
+        RecordOrigin? _origin;
+        Chunk? _chunk;
+        long _counted;
+
+        /// <exception cref="OperationCanceledException">It was stopped before the end; what was read is handed over.</exception>
+        public void Run(CancellationToken stop)
+        {
+            using var packed = Open(stop);
+            using var input = Decompression.Open(packed, DecompressionLimits.Default);
+            _reader = new RecordReader(input, run._route.Format.Framing, RecordLimits.Default);
+            // A file can be read again. What was read of a pipe can not: a stop ends it, and what was in hand goes the whole way.
+            while (_pipe is not null || !stop.IsCancellationRequested)
+            {
+                if (!_reader.Read(out var record))
+                {
+                    HandOver();
+                    if (_pipe is { IsStopped: true }) break;
+                    return;
+                }
+                _chunk ??= run.EmptyChunk(failed);
+                _chunk.Add(record);
+                if (_chunk.Count >= ChunkRecordsMax || _chunk.Bytes >= ChunkBytesMax) HandOver();
+            }
+            HandOver();
+            stop.ThrowIfCancellationRequested();
+        }
+
+        Stream Open(CancellationToken stop)
+        {
+            _packed = Input.IsStandard(file) ? null : Input.OpenPacked(file);
+            if (_packed is { CanSeek: true } or not (null or FileStream)) return _packed;
+            // Whoever writes into it may take as long as they like: what has come is not held back until they go on.
+            return _pipe = _packed is FileStream opened ? new LivePipeStream(opened.SafeFileHandle, HandOver, stop) : LivePipeStream.Standard(HandOver, stop);
+        }
+
+        /// <summary>Gives what was read to the workers.</summary>
+        void HandOver()
+        {
+            if (_reader is null) return;
+            Interlocked.Add(ref run._bytes, _reader.Offset - _counted);
+            _counted = _reader.Offset;
+            // Of the file as it lies there, compressed or not: that is what its size tells.
+            if (_packed is { CanSeek: true }) Interlocked.Exchange(ref run._done, _before + _packed.Position);
+            if (_chunk is not { } chunk) return;
+            _chunk = null;
+            chunk.Origin = _origin ??= Origin(chunk.First);
+            if (chunk.Broken is { } broken && _pipe is not { IsStopped: true }) run.Tell(file, broken);
+            run.Give(chunk, failed);
+        }
+
+        // What can't be gone back in can't be read again: the same record at the same place is another one.
+        RecordOrigin Origin(ReadOnlySpan<byte> first) =>
+            _pipe is null ? RecordOrigin.File(run._journal.Keys, file, first) : RecordOrigin.Pipe(Input.IsStandard(file) ? "stdin" : Path.GetFileName(file));
     }
 
     /// <summary>Records copied out of the reader, to be worked on by another thread. Cleared on return: they are not redacted yet.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
+using System.IO.Pipes;
 using System.Text;
 using Logwarden.Commands;
 using Logwarden.Hosting;
@@ -36,7 +37,7 @@ public sealed class IngestRunTests : IDisposable
         // Whenever it looks at the clock, it is time for another line.
         var time = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.FromSeconds(11) };
         using var progress = new ProgressLine("ingest", new FileInfo(file).Length, time, told);
-        var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
+        var run = new IngestRun(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System) { Workers = 1 };
 
         await run.RunAsync([file], Cancel);
 
@@ -70,6 +71,91 @@ public sealed class IngestRunTests : IDisposable
             Assert.Equal((1, 0), (run.Result.Stored, run.Result.Duplicates));
         }
     }
+
+    [Fact(Timeout = 60_000)]
+    public async Task What_came_through_a_pipe_is_durable_before_more_comes()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, cancel);
+        await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
+        var run = Run(installation, progress);
+
+        var running = run.RunAsync([PathOf(pipe)], cancel);
+        foreach (var (text, end) in ((string, int)[])[(Event(0), 1), ("-----BEGIN \n" + Event(1), 3), (Event(2) + Event(3) + Event(4)[..6], 5), (Event(4)[6..], 6)])
+        {
+            pipe.Write(Encoding.UTF8.GetBytes(text));
+            Assert.True(await installation.Journal.WaitAsync(end - 1, cancel));
+            Assert.Equal(end, installation.Journal.DurableEnd);
+            Assert.False(running.IsCompleted);
+        }
+        await pipe.DisposeAsync();
+        await running;
+
+        Assert.Equal((5, 1), (run.Result.Stored, run.Result.Quarantined));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_stop_ends_a_pipe_that_nobody_writes_into_and_what_was_read_of_it_is_stored()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, cancel);
+        await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
+        using var stop = new CancellationTokenSource();
+        var run = Run(installation, progress);
+
+        var running = run.RunAsync([PathOf(pipe)], stop.Token);
+        pipe.Write(Encoding.UTF8.GetBytes(Event(0) + "{\"id\":\"half"));
+        Assert.True(await installation.Journal.WaitAsync(0, cancel));
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        Assert.Equal((1, 1, 2), (run.Result.Stored, run.Result.Quarantined, installation.Journal.DurableEnd));
+        // What comes afterwards is left to whoever reads the pipe next.
+        pipe.Write("later"u8);
+        using var next = new FileStream(PathOf(pipe), FileMode.Open, FileAccess.Read);
+        var later = new byte[5];
+        await next.ReadExactlyAsync(later, cancel);
+        Assert.Equal("later", Encoding.UTF8.GetString(later));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_stop_ends_a_pipe_that_never_runs_dry()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, cancel);
+        await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
+        using var stop = new CancellationTokenSource();
+        var run = Run(installation, progress);
+
+        var running = run.RunAsync([PathOf(pipe)], stop.Token);
+        var writing = Task.Run(() =>
+        {
+            for (var i = 0; !running.IsCompleted; i++) pipe.Write(Encoding.UTF8.GetBytes(Event(i)));
+        }, cancel);
+        Assert.True(await installation.Journal.WaitAsync(5_000, cancel));
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        // Nobody reads any more: a writer that waits for room is told.
+        pipe.DisposeLocalCopyOfClientHandle();
+        await Task.WhenAny(writing);
+        Assert.True(writing.IsCompletedSuccessfully || writing.Exception!.InnerException is IOException);
+
+        Assert.Equal(installation.Journal.DurableEnd, run.Result.Stored + run.Result.Quarantined);
+        Assert.Equal(run.Result.Records, run.Result.Stored + run.Result.Quarantined);
+    }
+
+    static IngestRun Run(Installation installation, ProgressLine progress)
+    {
+        var route = Installation.Route(installation.Sources.Ensure("shop", "app").Source);
+        return new(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
+    }
+
+    static string PathOf(AnonymousPipeServerStream pipe) => $"/proc/self/fd/{pipe.GetClientHandleAsString()}";
+
+    static string Event(int i) => $"{{\"id\":\"e{i}\",\"user\":\"ada\",\"action\":\"read\"}}\n";
 
     /// <summary>Events that hardly shrink, 10 MB of them: several times what is read before the first of them is stored.</summary>
     static byte[] Events()
