@@ -10,13 +10,16 @@ sealed class ByteWindow
 {
     const int FirstSize = 256 * 1024;
     readonly Stream? _input;
+    readonly LivePipeStream? _live;
     byte[] _buffer;
     int _start;
     int _end;
 
-    public ByteWindow(Stream input)
+    /// <param name="input">Read from where it stands.</param>
+    /// <param name="live">The same, when it is a pipe that may pause.</param>
+    public ByteWindow(Stream input, LivePipeStream? live)
     {
-        _input = input;
+        (_input, _live) = (input, live);
         _buffer = new byte[FirstSize];
     }
 
@@ -65,9 +68,20 @@ sealed class ByteWindow
         }
         if (_end == _buffer.Length) Array.Resize(ref _buffer, _buffer.Length * 2);
         var read = Read();
-        IsAtEnd = read == 0;
+        IsAtEnd = read == 0 && _live is not { IsPaused: true };
         _end += read;
         return read > 0;
+    }
+
+    /// <summary>Reads on, but waits no longer than a second for a pipe.</summary>
+    /// <returns>False at the end of the input, or when nothing came: <see cref="IsAtEnd"/> tells.</returns>
+    public bool MoreOrPause()
+    {
+        if (_live is null) return More();
+        _live.EndsAtPause = true;
+        var more = More();
+        _live.EndsAtPause = false;
+        return more;
     }
 
     /// <summary>Reads on until so many bytes are unread or the input ends.</summary>

@@ -39,6 +39,9 @@ public static class Decompression
         return new CountedStream(unpacked, default, limits, source);
     }
 
+    /// <summary>Whether what <see cref="Open"/> gave is unpacked.</summary>
+    public static bool IsUnpacked(Stream opened) => opened is CountedStream { IsUnpacked: true };
+
     /// <summary>Unpacks gzip (RFC 1952), one member or several behind each other.</summary>
     /// <param name="packed">Disposed of with the result.</param>
     /// <returns>A stream that throws <see cref="InvalidDataException"/> where the data is damaged or ends before its end.</returns>
@@ -59,6 +62,7 @@ sealed class CountedStream(Stream inner, ReadOnlyMemory<byte> first, Decompressi
     ReadOnlyMemory<byte> _first = first;
 
     public long Count { get; private set; }
+    public bool IsUnpacked => compressed is not null;
     public override long Position { get => Count; set => throw new NotSupportedException(); }
 
     public override int Read(Span<byte> buffer)

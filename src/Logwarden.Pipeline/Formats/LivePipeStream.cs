@@ -14,6 +14,9 @@ public sealed partial class LivePipeStream : Stream
     const int NothingThere = 11; // EAGAIN
     const int LookForStopMilliseconds = 50;
 
+    // A server writes a message with all of its lines at once.
+    const int PauseMilliseconds = 1000;
+
     readonly SafeFileHandle _handle;
     readonly Action _waiting;
     readonly CancellationToken _stop;
@@ -26,6 +29,12 @@ public sealed partial class LivePipeStream : Stream
 
     /// <summary>It ended because it was stopped.</summary>
     public bool IsStopped { get; private set; }
+
+    /// <summary>The last read gave nothing because nothing came for a second, and is to be repeated.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>Whether a read gives up after a second. Not for what is packed: an unpacker takes it for the end.</summary>
+    internal bool EndsAtPause { get; set; }
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -53,8 +62,11 @@ public sealed partial class LivePipeStream : Stream
         while (!buffer.IsEmpty)
         {
             if (!IsReady(0)) _waiting();
-            while (!(IsStopped = _stop.IsCancellationRequested) && !IsReady(LookForStopMilliseconds))
+            IsPaused = false;
+            for (var waited = 0; !(IsStopped = _stop.IsCancellationRequested) && !IsReady(LookForStopMilliseconds); waited += LookForStopMilliseconds)
             {
+                IsPaused = EndsAtPause && waited >= PauseMilliseconds;
+                if (IsPaused) return 0;
             }
             if (IsStopped) return 0;
             var read = Read(_handle, ref MemoryMarshal.GetReference(buffer), (nuint)buffer.Length);

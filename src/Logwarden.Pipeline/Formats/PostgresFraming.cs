@@ -49,6 +49,9 @@ struct PostgresFraming
         return _kind == Kind.Csv ? TryCutCsv(bytes, isAtEnd, out length, out error) : TryCutText(bytes, isAtEnd, out length);
     }
 
+    /// <summary>Whether these bytes, of which it could not tell, are a record if nothing follows.</summary>
+    public readonly bool MayBeWhole(ReadOnlySpan<byte> bytes) => _kind == Kind.Text && _at == bytes.Length && !_isQuoted;
+
     /// <summary>Whether a line begins a record: no record goes on over such a line unless a quote of CSV is open.</summary>
     public static bool IsStart(ReadOnlySpan<byte> line) => line is [(byte)'{', ..] || IsCsv(line) || PostgresLine.TryFindSeverity(line, out _, out _, out _);
 

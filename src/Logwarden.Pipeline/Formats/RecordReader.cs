@@ -33,7 +33,12 @@ public sealed partial class RecordReader
     long _ordinal;
 
     /// <summary>Reads a stream to its end. The stream stays the caller's.</summary>
-    public RecordReader(Stream input, Framing framing, RecordLimits limits) : this(new ByteWindow(input), framing, limits)
+    public RecordReader(Stream input, Framing framing, RecordLimits limits) : this(new ByteWindow(input, live: null), framing, limits)
+    {
+    }
+
+    /// <summary>Reads a pipe, not packed, that <paramref name="input"/> gives the bytes of. A record that may go on in a further line ends when nothing comes for a second.</summary>
+    public RecordReader(Stream input, LivePipeStream? live, Framing framing, RecordLimits limits) : this(new ByteWindow(input, live), framing, limits)
     {
     }
 
@@ -286,11 +291,12 @@ public sealed partial class RecordReader
     {
         var position = Here();
         var framing = new PostgresFraming();
+        var isPaused = false;
         while (true)
         {
             var bytes = _window.Unread;
             var before = framing.Looked;
-            var isCut = framing.TryCut(bytes, _window.IsAtEnd, out var length, out var error);
+            var isCut = framing.TryCut(bytes, _window.IsAtEnd || isPaused, out var length, out var error);
             Looked += framing.Looked - before;
             if (isCut)
             {
@@ -318,7 +324,8 @@ public sealed partial class RecordReader
                 while (_window.Has(1) && _window.Unread[0] == '\t') SkipLine();
                 return;
             }
-            _window.More();
+            isPaused = framing.MayBeWhole(bytes) && !_window.MoreOrPause() && !_window.IsAtEnd;
+            if (!isPaused && _window.Unread.Length == bytes.Length) _window.More();
         }
     }
 

@@ -174,7 +174,7 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         {
             using var packed = Open(stop);
             using var input = Decompression.Open(packed, DecompressionLimits.Default);
-            _reader = new RecordReader(input, run._route.Format.Framing, RecordLimits.Default);
+            _reader = new RecordReader(input, Decompression.IsUnpacked(input) ? null : _pipe, run._route.Format.Framing, RecordLimits.Default);
             // A file can be read again. What was read of a pipe can not: a stop ends it, and what was in hand goes the whole way.
             while (_pipe is not null || !stop.IsCancellationRequested)
             {

@@ -79,7 +79,7 @@ public sealed class IngestRunTests : IDisposable
         await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, cancel);
         await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
-        var run = Run(installation, progress);
+        var run = Run(installation, progress, "app");
 
         var running = run.RunAsync([PathOf(pipe)], cancel);
         foreach (var (text, end) in ((string, int)[])[(Event(0), 1), ("-----BEGIN \n" + Event(1), 3), (Event(2) + Event(3) + Event(4)[..6], 5), (Event(4)[6..], 6)])
@@ -96,6 +96,29 @@ public sealed class IngestRunTests : IDisposable
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task The_last_line_of_a_server_log_does_not_wait_for_the_next()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var installation = await Installation.OpenAsync(new InstallationOptions { Data = _scratch.File("data") }, TimeProvider.System, cancel);
+        await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
+        var run = Run(installation, progress, "pgaudit");
+
+        var running = run.RunAsync([PathOf(pipe)], cancel);
+        foreach (var (text, end) in ((string, int)[])[("LOG:  received SIGHUP\n", 1), ("LOG:  statement: SELECT 1\n\t, 2\n\t, 3\n", 2), ("LOG:  half of a li", 2), ("ne\n", 3)])
+        {
+            pipe.Write(Encoding.UTF8.GetBytes(text.StartsWith("LOG", StringComparison.Ordinal) ? "2026-11-24 14:07:59 UTC " + text : text));
+            Assert.True(await installation.Journal.WaitAsync(end - 1, cancel));
+            Assert.Equal(end, installation.Journal.DurableEnd);
+            Assert.False(running.IsCompleted);
+        }
+        await pipe.DisposeAsync();
+        await running;
+
+        Assert.Equal((3, 0), (run.Result.Stored, run.Result.Quarantined));
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task A_stop_ends_a_pipe_that_nobody_writes_into_and_what_was_read_of_it_is_stored()
     {
         var cancel = TestContext.Current.CancellationToken;
@@ -103,7 +126,7 @@ public sealed class IngestRunTests : IDisposable
         await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
         using var stop = new CancellationTokenSource();
-        var run = Run(installation, progress);
+        var run = Run(installation, progress, "app");
 
         var running = run.RunAsync([PathOf(pipe)], stop.Token);
         pipe.Write(Encoding.UTF8.GetBytes(Event(0) + "{\"id\":\"half"));
@@ -128,7 +151,7 @@ public sealed class IngestRunTests : IDisposable
         await using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         using var progress = new ProgressLine("ingest", 0, TimeProvider.System, TextWriter.Null);
         using var stop = new CancellationTokenSource();
-        var run = Run(installation, progress);
+        var run = Run(installation, progress, "app");
 
         var running = run.RunAsync([PathOf(pipe)], stop.Token);
         var writing = Task.Run(() =>
@@ -147,9 +170,9 @@ public sealed class IngestRunTests : IDisposable
         Assert.Equal(run.Result.Records, run.Result.Stored + run.Result.Quarantined);
     }
 
-    static IngestRun Run(Installation installation, ProgressLine progress)
+    static IngestRun Run(Installation installation, ProgressLine progress, string format)
     {
-        var route = Installation.Route(installation.Sources.Ensure("shop", "app").Source);
+        var route = Installation.Route(installation.Sources.Ensure("shop", format).Source);
         return new(installation.Journal, () => installation.Worker(route), route, progress, TimeProvider.System);
     }
 
