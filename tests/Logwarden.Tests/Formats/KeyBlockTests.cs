@@ -37,7 +37,10 @@ public class KeyBlockTests
                 "{\"message\":\"x\"}",
                 $"{Prefix}LOG:  {End}",
             ];
-            Assert.Equal(lines, Records(string.Join('\n', lines) + "\n", Postgres));
+            for (var count = 1; count <= lines.Length; count++)
+            {
+                Assert.Equal(lines[..count], Records(string.Join('\n', lines[..count]) + "\n", Postgres));
+            }
         }
     }
 
