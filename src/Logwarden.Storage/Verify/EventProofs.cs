@@ -25,7 +25,8 @@ public sealed record ProofVerdict(bool IsValid, string Reason, ReadOnlyMemory<by
 /// <param name="store">The archive; only read.</param>
 /// <param name="keys">Keys that are trusted to sign it.</param>
 /// <param name="hotDirectory">Where the same segments may lie on local disk; null when nowhere.</param>
-public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> keys, string? hotDirectory)
+/// <param name="known">A seal that the archive must have: without it, that an event is not there says nothing. Null when none is known.</param>
+public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> keys, string? hotDirectory, KnownNote? known = null)
 {
     /// <summary>Makes the proof for the newest event that has this id.</summary>
     /// <returns>Null when no sealed event has it.</returns>
@@ -111,9 +112,12 @@ public sealed class EventProofs(IBlobStore store, IReadOnlyList<VerifierKey> key
         {
             var key = ArchiveLayout.Seal(number);
             var newest = await store.ReadRight(key, note => Seal.TryOpen(note, keys, out _) is { } seal && seal.Record.Header.Number == number ? seal : null, cancel);
-            if (newest is not null) return (newest, unread);
+            if (newest is not null) return (newest, unread ?? Missing(newest));
             unread = key;
         }
-        return (null, unread);
+        return (null, unread ?? Missing(null));
+
+        string? Missing(Seal? newest) => known is not null && Seal.TryOpen(known.Note, keys, out _) is { } seal
+            && seal.Record.Header.Number > (newest?.Record.Header.Number ?? -1) ? ArchiveLayout.Seal(seal.Record.Header.Number) : null;
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Logwarden.Proof.Notes;
 
 namespace Logwarden.Verify;
@@ -16,6 +17,9 @@ public enum FindingCode
 
     /// <summary>A seal record does not continue the one before it: hash, journal range or origin.</summary>
     SealChainBroken = 3,
+
+    /// <summary>There is no seal at all: nothing could be verified.</summary>
+    NothingSealed = 4,
 
     /// <summary>A segment that a seal names is not there.</summary>
     SegmentMissing = 10,
@@ -44,7 +48,7 @@ public enum FindingCode
     /// <summary>A full tile is not there.</summary>
     TileMissing = 21,
 
-    /// <summary>A tile has other bytes than its leaves give.</summary>
+    /// <summary>A tile has other bytes than its leaves give, or than the signed root needs.</summary>
     TileChanged = 22,
 
     /// <summary>The checkpoint of a seal is not there.</summary>
@@ -106,9 +110,15 @@ public sealed record Finding(FindingCode Code, string Object, string What, strin
     /// <summary>Its code as it is printed, such as <c>segment-missing</c>.</summary>
     public string CodeText { get; } = Kebab(Code.ToString());
 
-    /// <inheritdoc/>
+    /// <summary>One line. Names of objects are anybody's: what would end the line or move the cursor is escaped.</summary>
     public override string ToString() =>
-        $"{CodeText}: {Object}{(Leaf is { } leaf ? $" leaf {leaf}" : "")}{(Offset is { } offset ? $" offset {offset}" : "")}: {What} {Next}";
+        Printable($"{CodeText}: {Object}{(Leaf is { } leaf ? $" leaf {leaf}" : "")}{(Offset is { } offset ? $" offset {offset}" : "")}: {What} {Next}");
+
+    static string Printable(string text) => text.Any(IsUnprintable)
+        ? string.Concat(text.Select(c => IsUnprintable(c) ? string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : c.ToString())) : text;
+
+    static bool IsUnprintable(char c) => char.GetUnicodeCategory(c)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     static string Kebab(string name) =>
         string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
@@ -123,8 +133,8 @@ public sealed record VerifyOptions
     /// <summary>Identity that the archive must have; null takes what the first seal says.</summary>
     public string? Origin { get; init; }
 
-    /// <summary>Checkpoints (signed notes) seen earlier: the archive must hold at least their trees.</summary>
-    public IReadOnlyList<ReadOnlyMemory<byte>> Known { get; init; } = [];
+    /// <summary>Checkpoints and seals seen earlier: the archive must hold at least what they say.</summary>
+    public IReadOnlyList<KnownNote> Known { get; init; } = [];
 
     /// <summary>Findings that are kept; more are only counted. Default 10,000.</summary>
     public int FindingsMax { get; init; } = 10_000;
@@ -132,6 +142,11 @@ public sealed record VerifyOptions
     /// <summary>Tiles read at the same time. Default 16.</summary>
     public int ConcurrentReads { get; init; } = 16;
 }
+
+/// <summary>A checkpoint or a seal that was kept somewhere else than in the archive.</summary>
+/// <param name="Name">Where it was, for messages.</param>
+/// <param name="Note">The signed note.</param>
+public sealed record KnownNote(string Name, ReadOnlyMemory<byte> Note);
 
 /// <summary>How far a verification is.</summary>
 /// <param name="Events">Events verified.</param>

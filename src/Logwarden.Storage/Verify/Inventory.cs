@@ -17,6 +17,9 @@ sealed class Inventory
     /// <summary>Path of the sealed segment that has these bytes.</summary>
     public string? PathOfHash(string sha256) => _pathOfHash.GetValueOrDefault(sha256);
 
+    /// <summary>Size of a class's tree at the newest seal that is known.</summary>
+    public long SizeOf(string @class) => _sizes.GetValueOrDefault(@class);
+
     public void Name(string sealKey, SealRecord record)
     {
         _keys.Add(sealKey);
@@ -69,7 +72,9 @@ sealed class Inventory
         if (!key.StartsWith(ArchiveLayout.Log, StringComparison.Ordinal)) return false;
         var rest = key[ArchiveLayout.Log.Length..];
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && TileId.TryParse(rest[(slash + 1)..], out var tile) && tile.IsFull
-            && tile.Index < _sizes.GetValueOrDefault(rest[..slash]) >> (Tile.Height * (tile.Level + 1));
+        if (slash <= 0 || !TileId.TryParse(rest[(slash + 1)..], out var tile) || !tile.IsFull) return false;
+        // A tile so high has more leaves than a tree can; and a shift by 64 would be one by none.
+        var leavesLog2 = Tile.Height * (tile.Level + 1);
+        return leavesLog2 < 63 && tile.Index < SizeOf(rest[..slash]) >> leavesLog2;
     }
 }

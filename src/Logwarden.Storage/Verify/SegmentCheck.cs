@@ -17,42 +17,54 @@ sealed class SegmentCheck(
 {
     const int RowsNamedMax = 20;
 
+    // Of what is not as it was sealed; a small file can have rows without end.
+    const int RowsOverMax = 100_000;
+
     static readonly byte[] Quarantine = Encoding.UTF8.GetBytes(EventClasses.Quarantine);
 
-    public async ValueTask Check(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    public async ValueTask Check(SealedSegment segment, TreeCheck tree, CancellationToken cancel)
     {
         progress(segment.Path);
-        if (segment.FirstLeaf != tree.Size && !tree.IsLost) await Align(segment, tree, sealedSize, cancel);
+        if (segment.FirstLeaf != tree.Size && !tree.IsLost) await Align(segment, tree, cancel);
         if (tree.Size > segment.FirstLeaf) return;
-        await using var file = await reader.Fetch(segment.Path, SegmentFiles.Scratch, stream => string.Equals(Hash(stream), segment.Sha256, StringComparison.Ordinal), cancel);
+        // What was changed is read too, to name its rows; not what is of another order of size.
+        var bytesMax = 2 * segment.Bytes + (1 << 20);
+        await using var file = await reader.Fetch(segment.Path, () => new ScratchStream(bytesMax), stream => string.Equals(Hash(stream), segment.Sha256, StringComparison.Ordinal), cancel);
         if (file is null)
         {
-            await Absent(segment, tree, sealedSize, cancel);
+            await Absent(segment, tree, cancel);
             return;
         }
         state.Segments++;
         state.Bytes += file.Content.Length;
         await reader.CheckLock(segment.Path, file.Right.Count > 0 ? file.Right : [null], segment.Mode, segment.RetainUntil, now, cancel);
         if (file.IsRight) ReadRows(segment, file.Content, tree);
-        else await Diagnose(segment, file.Content, tree, sealedSize, cancel);
+        else if (file.IsTooLarge) TooLarge(segment, bytesMax);
+        else await Diagnose(segment, file.Content, tree, cancel);
         // Whatever the rows gave, the tree goes on behind the segment.
-        await tree.FillTo(segment.FirstLeaf + segment.Rows, sealedSize, cancel);
+        await tree.FillTo(segment.FirstLeaf + segment.Rows, cancel);
     }
 
     // Leaves between the last segment and this one: those of a seal that is missing, or a contradiction in a signed record.
-    async ValueTask Align(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    async ValueTask Align(SealedSegment segment, TreeCheck tree, CancellationToken cancel)
     {
         state.Add(FindingCode.LeafRange, segment.Path, $"It begins with leaf {segment.FirstLeaf}; the leaves before it end at {tree.Size}.",
             "The segments of a seal that is missing lie between, or the records contradict each other. " + Advice.Investigate);
-        if (tree.Size < segment.FirstLeaf) await tree.FillTo(segment.FirstLeaf, sealedSize, cancel);
+        if (tree.Size < segment.FirstLeaf) await tree.FillTo(segment.FirstLeaf, cancel);
     }
 
-    async ValueTask Absent(SealedSegment segment, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    async ValueTask Absent(SealedSegment segment, TreeCheck tree, CancellationToken cancel)
     {
         if (segment.RetainUntil <= now.UtcDateTime) state.SegmentsExpired++;
         else state.Add(FindingCode.SegmentMissing, segment.Path, $"It is not there; {segment.Rows} events are gone.", Advice.Restore);
         offsets.Unknown(segment.Rows);
-        await tree.FillTo(segment.FirstLeaf + segment.Rows, sealedSize, cancel);
+        await tree.FillTo(segment.FirstLeaf + segment.Rows, cancel);
+    }
+
+    void TooLarge(SealedSegment segment, long bytesMax)
+    {
+        state.Add(FindingCode.SegmentChanged, segment.Path, $"It has more than {bytesMax} bytes; {segment.Bytes} bytes with {segment.Sha256} were sealed.", Advice.Restore);
+        offsets.Unknown(segment.Rows);
     }
 
     void ReadRows(SealedSegment segment, Stream content, TreeCheck tree)
@@ -81,7 +93,7 @@ sealed class SegmentCheck(
         offsets.Unknown(Math.Max(0, segment.Rows - rows.Row - 1));
     }
 
-    async ValueTask Diagnose(SealedSegment segment, Stream content, TreeCheck tree, long sealedSize, CancellationToken cancel)
+    async ValueTask Diagnose(SealedSegment segment, Stream content, TreeCheck tree, CancellationToken cancel)
     {
         var (hash, bytes) = (Hash(content), content.Length);
         content.Position = 0;
@@ -91,9 +103,9 @@ sealed class SegmentCheck(
             offsets.Unknown(segment.Rows);
             return;
         }
-        var rows = Leaves(content, out var error);
+        var rows = Leaves(content, (long)segment.Rows + RowsOverMax, out var error);
         var sealedLeaves = new List<TreeHash?>(segment.Rows);
-        for (var i = 0; i < segment.Rows; i++) sealedLeaves.Add(await tree.StoredLeaf(segment.FirstLeaf + i, sealedSize, cancel));
+        for (var i = 0; i < segment.Rows; i++) sealedLeaves.Add(await tree.StoredLeaf(segment.FirstLeaf + i, cancel));
         var what = error is null
             ? $"It has {bytes} bytes with SHA-256 {hash}; {segment.Bytes} bytes with {segment.Sha256} were sealed."
             : $"Its bytes are not those that were sealed, and it can be read only up to row {rows.Count} of {segment.Rows}: {error}.";
@@ -141,13 +153,18 @@ sealed class SegmentCheck(
         state.Add(code, segment.Path, what, Advice.Restore, at, code == FindingCode.RowMissing ? null : offset);
     }
 
-    static List<(TreeHash Leaf, long Offset, string Source, string? Reason)> Leaves(Stream content, out string? error)
+    static List<(TreeHash Leaf, long Offset, string Source, string? Reason)> Leaves(Stream content, long most, out string? error)
     {
         using var reader = SegmentReader.Open(content);
         var leaves = new List<(TreeHash, long, string, string?)>();
         var source = "";
         while (reader.Next())
         {
+            if (leaves.Count == most)
+            {
+                error = $"it has {reader.Rows} rows";
+                return leaves;
+            }
             EventEncoding.TryRead(reader.Event, out var e);
             if (!Encoding.UTF8.GetBytes(source).AsSpan().SequenceEqual(e.Source)) source = Encoding.UTF8.GetString(e.Source);
             leaves.Add((new(SHA256.HashData(reader.LeafInput)), e.Offset, source, Reason(e)));

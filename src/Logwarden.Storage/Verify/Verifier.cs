@@ -1,6 +1,4 @@
 using Logwarden.Archive;
-using Logwarden.Proof.Notes;
-using Logwarden.Proof.Tree;
 
 namespace Logwarden.Verify;
 
@@ -26,7 +24,9 @@ public sealed class Verifier
     readonly OffsetLedger _offsets;
     readonly TileQueue _tiles;
     readonly SortedDictionary<string, TreeCheck> _trees = new(StringComparer.Ordinal);
-    readonly Dictionary<string, Dictionary<long, TreeHash>> _known = new(StringComparer.Ordinal);
+    readonly KnownNotes _known;
+    readonly SortedSet<long> _signed = [];
+    readonly SortedDictionary<long, List<BlobVersion>> _unread = [];
     string? _origin;
     SealRecord? _lastRecord;
     string? _lastHash = "";
@@ -40,6 +40,7 @@ public sealed class Verifier
         _reader = new(store, _state);
         _offsets = new(_state);
         _tiles = new(options.ConcurrentReads, _now);
+        _known = new(options, _state);
     }
 
     /// <summary>Verifies an archive.</summary>
@@ -60,15 +61,21 @@ public sealed class Verifier
         await CheckSeals(cancel);
         // Sealed while we were reading: what looked unexpected may be theirs.
         while (await NameSealed(cancel)) await CheckSeals(cancel);
+        await CheckLive(cancel);
+        if (_signed.Count == 0)
+        {
+            _state.Add(FindingCode.NothingSealed, ArchiveLayout.Seals, "There is no seal in it that the given key signed: nothing of it could be verified.",
+                "Check that this is the place, prefix included, that `serve` and `ingest` archive to. If it is, nothing was sealed yet, or all seals were removed.");
+        }
+        foreach (var number in _unread.Keys.Where(number => number >= _next)) await ReportInvalid(ArchiveLayout.Seal(number), cancel);
         foreach (var version in _inventory.Unexpected())
         {
             if (version.IsDeleteMarker) continue;
             _state.Add(FindingCode.ObjectUnexpected, version.Key, $"No seal names it; it is of {version.Modified:u} and has {version.Length} bytes.",
                 Advice.Resume + " Otherwise somebody put it there.");
         }
-        if (_lastRecord is not null) await CheckLive(_lastRecord, cancel);
         await _tiles.Drain();
-        CheckKnown();
+        _known.Compare(_lastRecord);
         return new()
         {
             Findings = _state.Findings,
@@ -87,8 +94,6 @@ public sealed class Verifier
         };
     }
 
-    readonly SortedSet<long> _numbers = [];
-
     /// <summary>Reads the records of seals that were not known yet.</summary>
     /// <returns>Whether there were any.</returns>
     async ValueTask<bool> NameSealed(CancellationToken cancel)
@@ -96,35 +101,60 @@ public sealed class Verifier
         var fresh = new SortedDictionary<long, List<BlobVersion>>();
         await foreach (var version in _store.List(ArchiveLayout.Seals, cancel))
         {
-            if (ArchiveLayout.SealNumber(version.Key) is not { } number || _numbers.Contains(number)) continue;
+            if (ArchiveLayout.SealNumber(version.Key) is not { } number || _signed.Contains(number)) continue;
             if (!fresh.TryGetValue(number, out var versions)) fresh.Add(number, versions = []);
             versions.Add(version);
         }
+        var before = _signed.Count;
         foreach (var (number, versions) in fresh)
         {
-            _numbers.Add(number);
+            // What was no seal can be one now: the sealer lays its own over what somebody put there.
+            if (_unread.TryGetValue(number, out var known) && known.SequenceEqual(versions)) continue;
             // What was laid over a seal must not hide it: everything else is judged by it.
             _reader.Note(ArchiveLayout.Seal(number), versions);
-            if (await Open(number, cancel) is not { } seal) continue;
-            _inventory.Name(ArchiveLayout.Seal(number), seal.Seal.Record);
-            _sealedTo = Math.Max(_sealedTo, seal.Seal.Record.Header.To);
+            if (await Open(number, cancel) is not { } opened)
+            {
+                _unread[number] = versions;
+                continue;
+            }
+            _unread.Remove(number);
+            _signed.Add(number);
+            _known.Saw(opened.Seal);
+            _inventory.Name(ArchiveLayout.Seal(number), opened.Seal.Record);
+            _sealedTo = Math.Max(_sealedTo, opened.Seal.Record.Header.To);
         }
-        return fresh.Count > 0;
+        return _signed.Count > before;
     }
 
+    /// <summary>
+    /// Goes on to the newest seal. How far they reach is taken from those that are signed: an object with any number in its name is quickly put there.
+    /// </summary>
     async ValueTask CheckSeals(CancellationToken cancel)
     {
-        foreach (var number in _numbers.GetViewBetween(_next, long.MaxValue).ToArray())
+        foreach (var number in _signed.Where(number => number >= _next).ToArray())
         {
-            for (; _next < number; _next++) Missing(_next);
+            foreach (var unread in _unread.Keys.Where(unread => unread >= _next && unread < number).ToArray())
+            {
+                Missing(_next, unread - 1);
+                await ReportInvalid(ArchiveLayout.Seal(unread), cancel);
+                Gap();
+                _next = unread + 1;
+            }
+            Missing(_next, number - 1);
             await CheckSeal(number, cancel);
             _next = number + 1;
         }
     }
 
-    void Missing(long number)
+    void Missing(long from, long to)
     {
-        _state.Add(FindingCode.SealMissing, ArchiveLayout.Seal(number), "It is not there, but later seals are.", Advice.Restore);
+        if (from > to) return;
+        _state.Add(FindingCode.SealMissing, ArchiveLayout.Seal(from), from == to ? "It is not there, but later seals are." : $"Seals {from} to {to} are not there, but later ones are.", Advice.Restore);
+        Gap();
+    }
+
+    void Gap()
+    {
         _offsets.Gap();
         _lastHash = null;
     }
@@ -135,26 +165,25 @@ public sealed class Verifier
         if (await Open(number, cancel) is not { } opened)
         {
             await ReportInvalid(key, cancel);
-            _offsets.Gap();
-            _lastHash = null;
+            Gap();
             return;
         }
         var record = opened.Seal.Record;
         _state.Seals++;
-        CheckChain(key, number, record);
+        if (opened.Right.Count == 0) _state.Add(FindingCode.SealInvalid, key, Notes.Added, Advice.Restore);
+        CheckChain(key, record);
         await _reader.CheckLock(key, opened.Right, record.Header.Mode, record.Header.RetainUntil, _now, cancel);
         _offsets.Begin(record.Header, key);
         var segments = new SegmentCheck(
             _reader, _state, _inventory.PathOfHash, _offsets, _now, what => _progress(new(_state.Events, _sealedTo, what)));
         foreach (var segment in record.Segments)
         {
-            var tree = record.Tree(segment.Class);
-            await segments.Check(segment, TreeOf(segment.Class), tree.Size, cancel);
-            await TreeOf(segment.Class).CompareFull(tree, cancel);
+            await segments.Check(segment, TreeOf(segment.Class), cancel);
+            await TreeOf(segment.Class).CompareFull(record.Tree(segment.Class), cancel);
         }
         foreach (var tree in record.Trees)
         {
-            await TreeOf(tree.Class).FillTo(tree.Size, tree.Size, cancel);
+            await TreeOf(tree.Class).FillTo(tree.Size, cancel);
             await TreeOf(tree.Class).CompareFull(tree, cancel);
             var isNew = (_lastRecord?.Tree(tree.Class).Size ?? 0) != tree.Size;
             await TreeOf(tree.Class).CompareSeal(key, record.Header.Origin, tree, _options.Keys, _now, isNew, cancel);
@@ -163,34 +192,52 @@ public sealed class Verifier
         (_lastRecord, _lastHash) = (record, opened.Seal.Sha256);
     }
 
-    void CheckChain(string key, long number, SealRecord record)
+    void CheckChain(string key, SealRecord record)
     {
         var header = record.Header;
         _origin ??= header.Origin;
-        if (header.Number != number) Broken($"It says that it is number {header.Number}.");
         if (!string.Equals(header.Origin, _origin, StringComparison.Ordinal)) Broken($"It is of the installation {header.Origin}, not {_origin}.");
         if (_lastHash is not null && !string.Equals(header.Previous, _lastHash, StringComparison.Ordinal)) Broken("It does not name the hash of the seal before it.");
         if (_lastHash is not null && header.From != (_lastRecord?.Header.To ?? 0))
             Broken($"It begins with journal offset {header.From}; the seal before it ended at {_lastRecord?.Header.To ?? 0}.");
         if (header.To - header.From != record.Segments.Sum(segment => (long)segment.Rows))
             Broken($"It is of {header.To - header.From} journal offsets, but its segments have {record.Segments.Sum(segment => (long)segment.Rows)} rows.");
+        foreach (var tree in _lastRecord?.Trees ?? [])
+            if (record.Tree(tree.Class).Size is var size && size < tree.Size) Broken($"It says that {tree.Class} has {size} leaves; the seal before it had {tree.Size}.");
+        foreach (var segment in record.Segments)
+        {
+            if (record.Tree(segment.Class).Size < segment.FirstLeaf + segment.Rows)
+                Broken($"It says that {segment.Class} has {record.Tree(segment.Class).Size} leaves, but {segment.Path} goes to {segment.FirstLeaf + segment.Rows}.");
+        }
 
         void Broken(string what) => _state.Add(FindingCode.SealChainBroken, key, what, Advice.Investigate);
     }
 
+    /// <summary>A seal, and the versions that hold exactly its bytes; none, when signatures were added to all of them.</summary>
     async ValueTask<(Seal Seal, IReadOnlyList<string?> Right)?> Open(long number, CancellationToken cancel)
     {
-        bool IsRight(byte[] bytes) => Seal.TryOpen(bytes, _options.Keys, out _) is { } seal && seal.Record.Header.Number == number;
+        byte[]? first = null;
+        // Two notes that are both signed and both of this number cannot both be the seal.
+        bool IsRight(byte[] bytes) => Notes.HasOneSignature(bytes) && OpenAs(bytes, number, out _) is not null && (first ??= bytes).AsSpan().SequenceEqual(bytes);
 
         if (await _reader.FetchBytes(ArchiveLayout.Seal(number), IsRight, cancel) is not { } found) return null;
-        return Seal.TryOpen(found.Bytes, _options.Keys, out _) is { } seal ? (seal, found.Right) : null;
+        return OpenAs(found.Bytes, number, out _) is { } seal ? (seal, found.Right) : null;
+    }
+
+    // A copy of another seal is signed too, and is no seal where it lies.
+    Seal? OpenAs(byte[] note, long number, out string reason)
+    {
+        var seal = Seal.TryOpen(note, _options.Keys, out reason);
+        if (seal is null || seal.Record.Header.Number == number) return seal;
+        reason = $"it is that of number {seal.Record.Header.Number}";
+        return null;
     }
 
     async ValueTask ReportInvalid(string key, CancellationToken cancel)
     {
         if (await _reader.FetchBytes(key, _ => true, cancel) is { } found)
         {
-            Seal.TryOpen(found.Bytes, _options.Keys, out var reason);
+            OpenAs(found.Bytes, ArchiveLayout.SealNumber(key) ?? -1, out var reason);
             _state.Add(FindingCode.SealInvalid, key, $"It is not a seal signed by the given key: {reason}.", Advice.Restore);
         }
         else
@@ -199,53 +246,30 @@ public sealed class Verifier
         }
     }
 
-    async ValueTask CheckLive(SealRecord newest, CancellationToken cancel)
+    /// <summary>What is not locked, which each new seal replaces: if one came between, it is looked at again.</summary>
+    async ValueTask CheckLive(CancellationToken cancel)
     {
-        foreach (var tree in newest.Trees)
+        while (true)
         {
-            await TreeOf(tree.Class).CompareLive(newest.Header.Origin, tree, _options.Keys, _now, cancel);
-            await TreeOf(tree.Class).ComparePartial(cancel);
+            var found = new VerifyState(_options.FindingsMax);
+            foreach (var tree in _lastRecord?.Trees ?? [])
+            {
+                await TreeOf(tree.Class).CompareLive(_lastRecord!.Header.Origin, tree, _options.Keys, found, cancel);
+                await TreeOf(tree.Class).ComparePartial(found, cancel);
+            }
+            if (found.FindingsTotal == 0 || !await NameSealed(cancel))
+            {
+                _state.Take(found);
+                return;
+            }
+            await CheckSeals(cancel);
         }
     }
 
     TreeCheck TreeOf(string @class)
     {
         if (_trees.TryGetValue(@class, out var tree)) return tree;
-        if (_known.Count == 0) LoadKnown();
-        var known = _origin is not null && _known.TryGetValue(ArchiveLayout.Origin(_origin, @class), out var found) ? found : [];
-        return _trees[@class] = new(@class, _store, _reader, _state, _tiles, known);
-    }
-
-    void LoadKnown()
-    {
-        foreach (var note in _options.Known)
-        {
-            if (!Checkpoint.TryOpen(note.Span, _options.Keys, origin: null, out var checkpoint, out var reason))
-            {
-                _state.Add(FindingCode.CheckpointInvalid, "known checkpoint", $"The checkpoint that you gave is not signed by the given key: {reason}.",
-                    "Give one that this archive's key signed.");
-                continue;
-            }
-            if (!_known.TryGetValue(checkpoint.Origin, out var sizes)) _known[checkpoint.Origin] = sizes = [];
-            sizes[checkpoint.Size] = checkpoint.Root;
-        }
-    }
-
-    void CheckKnown()
-    {
-        if (_known.Count == 0) LoadKnown();
-        foreach (var (origin, sizes) in _known)
-        {
-            var @class = _origin is not null && origin.StartsWith(_origin + "/", StringComparison.Ordinal) ? origin[(_origin.Length + 1)..] : "";
-            var size = _trees.GetValueOrDefault(@class)?.Size ?? 0;
-            foreach (var known in sizes.Keys)
-            {
-                if (known > size)
-                {
-                    _state.Add(FindingCode.RolledBack, $"{ArchiveLayout.Log}{@class}",
-                        $"You know a checkpoint of {origin} of size {known}; the archive has {size} leaves.", "Newer seals were removed. " + Advice.Investigate);
-                }
-            }
-        }
+        return _trees[@class] = new(
+            @class, _store, _reader, _state, _tiles, _known.RootsOf(ArchiveLayout.Origin(_origin ?? "", @class)), () => _inventory.SizeOf(@class));
     }
 }

@@ -28,9 +28,20 @@ sealed class VerifyState(int findingsMax)
         }
     }
 
-    public void Add(FindingCode code, string key, string what, string next, long? leaf = null, long? offset = null)
+    /// <summary>Takes over what another has found and counted.</summary>
+    public void Take(VerifyState other)
     {
-        var finding = new Finding(code, key, what, next) { Leaf = leaf, Offset = offset };
+        Tiles += other.Tiles;
+        Checkpoints += other.Checkpoints;
+        foreach (var finding in other.Findings) Add(finding);
+        FindingsTotal += other.FindingsTotal - other.Findings.Count;
+    }
+
+    public void Add(FindingCode code, string key, string what, string next, long? leaf = null, long? offset = null) =>
+        Add(new Finding(code, key, what, next) { Leaf = leaf, Offset = offset });
+
+    void Add(Finding finding)
+    {
         lock (_gate)
         {
             if (_findings.Contains(finding)) return;
@@ -50,6 +61,7 @@ static class Advice
     public const string Resume = "If a seal is just being written, verify again in a minute; if the server was stopped in the middle, start it and it will finish the seal.";
     public const string Relock = "Lock it again until the date in the seal, and find out who removed the lock.";
     public const string Rebuild = "It is not locked and can be made again: start the server, or seal once more.";
+    public const string Remake = "It is not locked: start the server, which makes it again where it still has the events; else restore it from a copy.";
     public const string Unmark = "Remove the delete marker; the locked version lies beneath it.";
 }
 
@@ -79,6 +91,7 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
         foreach (var version in Candidates(key))
         {
             var content = open();
+            var isTooLarge = false;
             try
             {
                 if (!await store.Read(key, version, content, cancel))
@@ -90,12 +103,13 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
             catch (NotSmallException)
             {
                 content.SetLength(0); // whatever it is, it is not what it should be
+                isTooLarge = true;
             }
             content.Position = 0;
-            var ok = isRight(content);
+            var ok = !isTooLarge && isRight(content);
             content.Position = 0;
             (ok ? right : wrong).Add(version);
-            var fetched = new Fetched(content, ok, right);
+            var fetched = new Fetched(content, ok, isTooLarge, right);
             if (ok && best is null) best = fetched;
             else if (newest is null) newest = fetched;
             else await content.DisposeAsync();
@@ -154,8 +168,51 @@ sealed class VersionedReader(IBlobStore store, VerifyState state)
 /// <summary>One object as it was read.</summary>
 /// <param name="Content">Its bytes, at the start.</param>
 /// <param name="IsRight">Whether they are what they must be.</param>
-/// <param name="Right">All versions with the right bytes; the newest alone when none is.</param>
-sealed record Fetched(Stream Content, bool IsRight, IReadOnlyList<string?> Right) : IAsyncDisposable
+/// <param name="IsTooLarge">Whether it was too large to be read; there are no bytes then.</param>
+/// <param name="Right">All versions with the right bytes; empty when none has them.</param>
+sealed record Fetched(Stream Content, bool IsRight, bool IsTooLarge, IReadOnlyList<string?> Right) : IAsyncDisposable
 {
     public ValueTask DisposeAsync() => Content.DisposeAsync();
+}
+
+/// <summary>
+/// A file that is gone when it is closed, and takes no more than what is read into it could sensibly have: what lies under the key of a segment can be of any size, and must not fill
+/// the disk of who looks at it.
+/// </summary>
+sealed class ScratchStream(long bytesMax) : FileStream(Path.GetTempFileName(), new FileStreamOptions
+{
+    Mode = FileMode.Create,
+    Access = FileAccess.ReadWrite,
+    Options = FileOptions.DeleteOnClose,
+    BufferSize = 0,
+})
+{
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        Check(count);
+        base.Write(buffer, offset, count);
+    }
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        Check(buffer.Length);
+        base.Write(buffer);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+    {
+        Check(count);
+        return base.WriteAsync(buffer, offset, count, cancellationToken);
+    }
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        Check(buffer.Length);
+        return base.WriteAsync(buffer, cancellationToken);
+    }
+
+    void Check(int count)
+    {
+        if (count > bytesMax - Position) throw new NotSmallException();
+    }
 }

@@ -33,14 +33,14 @@ static class VerifyCommand
             var place = parsed.GetValue(target);
             var keys = Keys(parsed.GetValue(key), place, folder);
             if (parsed.GetValue(proof) is { } file) return Proof(file, keys, parsed.GetValue(json));
-            var checkpoints = (parsed.GetValue(known) ?? []).Select(path => (ReadOnlyMemory<byte>)Read(path.FullName)).ToList();
+            var checkpoints = (parsed.GetValue(known) ?? []).Select(path => new KnownNote(path.Name, Read(path.FullName))).ToList();
             return await RunAsync(place ?? Path.Combine(folder, "archive"), keys, checkpoints, parsed.GetValue(json), cancel);
         });
         return command;
     }
 
     /// <summary>Verifies an archive and prints the verdict.</summary>
-    public static async Task<int> RunAsync(string target, IReadOnlyList<VerifierKey> keys, IReadOnlyList<ReadOnlyMemory<byte>>? known, bool isJson, CancellationToken cancel)
+    public static async Task<int> RunAsync(string target, IReadOnlyList<VerifierKey> keys, IReadOnlyList<KnownNote>? known, bool isJson, CancellationToken cancel)
     {
         if (!ArchiveTarget.TryParse(target, out var parsed, out var reason)) throw new CommandException($"{target}: {reason}");
         if (parsed.Folder is { } folder && !Directory.Exists(folder)) throw new CommandException($"there is no archive {folder}");

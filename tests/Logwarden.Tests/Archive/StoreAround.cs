@@ -16,7 +16,7 @@ abstract class StoreAround(IBlobStore store) : IBlobStore
 
     public ValueTask<PutReceipt> PutOver(string key, Stream content, BlobLock protection, CancellationToken cancel) => Change(() => store.PutOver(key, content, protection, cancel));
 
-    public ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => store.Read(key, versionId, destination, cancel);
+    public virtual ValueTask<bool> Read(string key, string? versionId, Stream destination, CancellationToken cancel) => store.Read(key, versionId, destination, cancel);
 
     public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) => store.Head(key, versionId, cancel);
 

@@ -83,7 +83,7 @@ public sealed class VerifierTests : IDisposable
         await File.WriteAllBytesAsync(Path.Combine(_world.ArchiveFolder, live), old!, Cancel);
 
         var report = await Verifier.Run(
-            _world.Store, new() { Keys = [_world.Key.Verifier], Known = [known] }, _world.Time, _ => { }, Cancel);
+            _world.Store, new() { Keys = [_world.Key.Verifier], Known = [new("kept", known)] }, _world.Time, _ => { }, Cancel);
 
         Assert.Contains(report.Findings, finding => finding.Code == FindingCode.RolledBack);
     }
