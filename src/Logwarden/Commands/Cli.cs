@@ -35,8 +35,11 @@ static class Cli
     public static Option<string?> Archive() => new("--archive")
     {
         Description = "Archive: a folder, file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=R&path-style=true. Default DATA/archive.",
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("LOGWARDEN_ARCHIVE") is { Length: > 0 } set ? set : null,
+        DefaultValueFactory = _ => ArchiveOfEnvironment,
     };
+
+    /// <summary>The archive that is set for all commands; null when none is.</summary>
+    public static string? ArchiveOfEnvironment => Environment.GetEnvironmentVariable("LOGWARDEN_ARCHIVE") is { Length: > 0 } set ? set : null;
 
     public static Option<FileInfo?> Policy() => new("--policy")
     {

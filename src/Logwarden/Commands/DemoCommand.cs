@@ -5,6 +5,7 @@ using Logwarden.Formats;
 using Logwarden.Hosting;
 using Logwarden.Hot;
 using Logwarden.Query;
+using Logwarden.Verify;
 
 namespace Logwarden.Commands;
 
@@ -43,7 +44,9 @@ static class DemoCommand
             Say("6. The ledger: everything that came in is accounted for");
             LedgerCommand.Table(installation.Journal.Ledger, Console.Out);
             Say("7. Verified from the archive alone, with the public key");
-            var verdict = await VerifyCommand.RunAsync(installation.ArchiveLocation, [installation.Verifier], null, isJson: false, cancel);
+            var keys = TrustedKeys.Choose(null, null, folder);
+            KnownNote[] known = VerifyCommand.Sealed(folder, keys, isOfData: true) is { } newest ? [newest] : [];
+            var verdict = await VerifyCommand.RunAsync(installation.ArchiveLocation, keys, known, isJson: false, Console.Out, cancel);
             Next(folder);
             return verdict;
         });

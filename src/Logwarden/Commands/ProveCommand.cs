@@ -18,14 +18,15 @@ static class ProveCommand
         {
             var folder = parsed.GetRequiredValue(data);
             var wanted = parsed.GetRequiredValue(id);
-            var keys = VerifyCommand.Keys(parsed.GetValue(key), null, folder.FullName);
+            var keys = TrustedKeys.Choose(parsed.GetValue(key), null, folder.FullName);
+            var known = VerifyCommand.Sealed(folder.FullName, keys, isOfData: true);
             new AccessLog(folder.FullName, TimeProvider.System).Record(new(Environment.UserName, "prove", wanted));
             using var store = Installation.OpenArchive(new InstallationOptions { Data = folder.FullName, Archive = parsed.GetValue(archive) });
-            var proof = await new EventProofs(store, keys, Path.Combine(folder.FullName, "hot")).Build(wanted, cancel)
+            var proof = await new EventProofs(store, keys.Keys, Path.Combine(folder.FullName, "hot"), known).Build(wanted, cancel)
                 ?? throw new CommandException($"no sealed event has the id {wanted}; one that was just taken in can be proved once it is sealed", Cli.Findings);
             using var output = Console.OpenStandardOutput();
             output.Write(proof.File.ToBytes());
-            await Console.Error.WriteLineAsync($"leaf {Cli.Number(proof.File.Index)} of {proof.Checkpoint.Origin}, in {proof.Segment}");
+            await Console.Error.WriteLineAsync($"leaf {Cli.Number(proof.File.Index)} of {proof.Checkpoint.Origin}, in {proof.Segment}; key {keys.Names}");
             return Cli.Ok;
         });
         return command;
