@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Enumeration;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -113,7 +114,7 @@ public sealed class FolderBlobStore : IBlobStore
         // Only the folder that the prefix names is gone through: an archive has many files, and a key by itself is a prefix too.
         var folder = Path.Combine(_root, prefix[..(prefix.LastIndexOf('/') + 1)]);
         if (!Directory.Exists(folder)) yield break;
-        var keys = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        var keys = Files(folder)
             .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
             .Where(key => key.StartsWith(prefix, StringComparison.Ordinal) && !IsOwn(key))
             .Order(StringComparer.Ordinal).ToList();
@@ -121,8 +122,9 @@ public sealed class FolderBlobStore : IBlobStore
         {
             cancel.ThrowIfCancellationRequested();
             var file = new FileInfo(Path.Combine(_root, key));
-            if (!file.Exists) continue;
-            yield return new(key, null, file.Length, new(file.LastWriteTimeUtc, TimeSpan.Zero), IsLatest: true, IsDeleteMarker: false);
+            var isLink = file.LinkTarget is not null;
+            if (!file.Exists && !isLink) continue;
+            yield return new(key, null, file.Exists ? file.Length : 0, new(file.LastWriteTimeUtc, TimeSpan.Zero), IsLatest: true, IsDeleteMarker: false);
         }
     }
 
@@ -136,6 +138,36 @@ public sealed class FolderBlobStore : IBlobStore
         File.Delete(path + LockSuffix);
         DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>
+    /// All files below a folder. A folder on another disk may be linked in; a link that leads back into the archive, or to where another has led, is not followed but is one
+    /// of the files: two of them in one folder would have no end.
+    /// </summary>
+    FileSystemEnumerable<string> Files(string folder)
+    {
+        var followed = new HashSet<string>(StringComparer.Ordinal);
+        var refused = new HashSet<string>(StringComparer.Ordinal);
+        return new(folder, (ref FileSystemEntry entry) => entry.ToFullPath(), new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory || !IsFollowed(ref entry),
+            ShouldRecursePredicate = (ref FileSystemEntry entry) => IsFollowed(ref entry),
+        };
+
+        bool IsFollowed(ref FileSystemEntry entry)
+        {
+            if (!entry.Attributes.HasFlag(FileAttributes.ReparsePoint)) return true;
+            var link = entry.ToFullPath();
+            if (followed.Contains(link)) return true;
+            if (refused.Contains(link)) return false;
+            var target = Path.TrimEndingDirectorySeparator(new DirectoryInfo(link).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? _root);
+            var isNew = !Lies(target, _root) && !Lies(_root, target) && followed.Add(target);
+            (isNew ? followed : refused).Add(link);
+            return isNew;
+        }
+
+        static bool Lies(string path, string below) =>
+            string.Equals(path, below, StringComparison.Ordinal) || path.StartsWith(Path.TrimEndingDirectorySeparator(below) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
     }
 
     static bool IsOwn(string key) =>

@@ -106,6 +106,39 @@ public sealed class HidingTests : IDisposable
         Assert.Contains(@"seals/x\u000aOK", finding.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Links_in_a_circle_have_an_end_and_are_named()
+    {
+        await _world.SealTo(100);
+        string[] links = ["seals/a", "seals/b", "segments/up"];
+        foreach (var link in links) Directory.CreateSymbolicLink(InArchive(link), link is "segments/up" ? "../.." : ".");
+        VerifyReport report;
+        try
+        {
+            report = await Task.Run(() => _world.Verify(), Cancel).WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+        }
+        finally
+        {
+            // Or clearing away would have no end.
+            foreach (var link in links) Directory.Delete(InArchive(link));
+        }
+
+        Assert.All(report.Findings, finding => Assert.Equal(FindingCode.ObjectUnexpected, finding.Code));
+        Assert.Equal(links, report.Findings.Select(finding => finding.Object));
+    }
+
+    [Fact]
+    public async Task A_folder_that_was_moved_to_another_disk_is_listed_like_any_other()
+    {
+        await _world.SealTo(100);
+        Directory.Move(InArchive("segments"), _world.DataFolder + "-big");
+        Directory.CreateSymbolicLink(InArchive("segments"), _world.DataFolder + "-big");
+        Assert.Empty((await _world.Verify()).Findings);
+        await _world.Store.PutBytes("segments/class=application/x", new byte[1], null, Cancel);
+
+        Assert.Equal("segments/class=application/x", Assert.Single((await _world.Verify()).Findings).Object);
+    }
+
     [Theory]
     [InlineData("seal")]
     [InlineData("checkpoint")]
