@@ -43,13 +43,16 @@ ref struct JsonWalk
     readonly RedactionScratch _scratch;
     readonly ReadOnlySpan<byte> _json;
     ReadOnlySpan<ProtectedSpan> _actors;
-    int _pairStart;
-    int _pairEnd;
+    (int Start, int End) _pair;
+    (int Start, int End) _olderPair;
+    int _gap;
     FieldKind _kind;
     FieldKind _listKind;
     int _listUntil;
     FieldKind _objectKind;
     int _objectUntil;
+    FieldKind _outerKind;
+    int _outerUntil;
     int _skip;
     int _valueQuote;
     int _key;
@@ -127,6 +130,9 @@ ref struct JsonWalk
     /// <summary>A string, which is the value of the last name, a name, or an element of an array.</summary>
     void OnQuoted(int start, int end, bool escaped)
     {
+        // Names and values that are members of one object have no bracket between them.
+        if (_pair.End > 0 && _json[Math.Min(_gap, start)..start].IndexOfAny("{}[]"u8) >= 0) _pair = _olderPair = default;
+        _gap = end + 1;
         if (start - 1 == _valueQuote)
         {
             var name = _json.Slice(_key, _keyLength);
@@ -166,10 +172,9 @@ ref struct JsonWalk
             _listUntil = ValueEnd(value);
             _listKind = kind;
         }
-        else if (first is (byte)'{' && value >= _objectUntil && (kind & (FieldKind.Sensitive | KeyMask)) != FieldKind.None)
+        else if (first is (byte)'{')
         {
-            _objectUntil = ValueEnd(value);
-            _objectKind = kind & (FieldKind.Sensitive | KeyMask);
+            OnObject(value, kind & (FieldKind.Sensitive | KeyMask));
         }
         else if (first is (byte)'-' or (>= (byte)'0' and <= (byte)'9'))
         {
@@ -183,26 +188,48 @@ ref struct JsonWalk
     /// </summary>
     FieldKind KindOfNamed(int start, int value)
     {
-        var name = _pairEnd > 0 && _json[_pairEnd..start].IndexOfAny("{}[]"u8) < 0 ? _json[_pairStart.._pairEnd] : NameBehind(value);
-        if (!name.IsEmpty) return FieldOf(name) & (FieldKind.Sensitive | KeyMask);
-        return start < _objectUntil ? _objectKind : FieldKind.None;
+        var kind = FieldKind.None;
+        if (_pair.End > 0) kind = _redactor.ReadField(_json[_pair.Start.._pair.End]);
+        else if (NameBehind(value) is { IsEmpty: false } name) kind = _redactor.ReadField(name);
+        if (_olderPair.End > 0) kind |= _redactor.ReadField(_json[_olderPair.Start.._olderPair.End]);
+        if (start < _objectUntil) kind |= _objectKind;
+        else if (start < _outerUntil) kind |= _outerKind;
+        return kind & (FieldKind.Sensitive | KeyMask);
     }
 
+    // Of an object that a name calls a secret the values are one, but not those of objects within it: "password": {"minLength": {"value": 12}}.
+    void OnObject(int value, FieldKind kind)
+    {
+        if (value >= _objectUntil) (_objectKind, _objectUntil, _outerUntil) = (_outerKind, _outerUntil, 0);
+        if (value >= _objectUntil) _objectUntil = 0;
+        if (kind == FieldKind.None && _objectUntil == 0) return;
+        (_outerKind, _outerUntil) = (_objectKind, _objectUntil);
+        (_objectKind, _objectUntil) = (kind, ValueEnd(value, ObjectBytesMax));
+    }
+
+    // Of the members behind a value, the first few, the one that names it.
     readonly ReadOnlySpan<byte> NameBehind(int value)
     {
         const int NameMax = 80;
-        if (_json[value] != '"') return default;
-        var next = SkipSpace(StringEnd(value + 1) + 1);
-        if (next >= _json.Length || _json[next] != ',') return default;
-        var field = SkipSpace(next + 1) + 1;
-        if (field >= _json.Length || _json[field - 1] != '"') return default;
-        var fieldEnd = StringEnd(field);
-        var colon = SkipSpace(fieldEnd + 1);
-        if (colon >= _json.Length || _json[colon] != ':' || (_redactor.ReadField(_json[field..fieldEnd]) & FieldKind.Names) == FieldKind.None) return default;
-        var name = SkipSpace(colon + 1) + 1;
-        if (name >= _json.Length || _json[name - 1] != '"') return default;
-        var end = StringEnd(name);
-        return end - name <= NameMax ? _json[name..end] : default;
+        const int MembersMax = 3;
+        var p = value;
+        for (var members = 0; members < MembersMax; members++)
+        {
+            if (_json[p] is (byte)'{' or (byte)'[') return default;
+            p = SkipSpace(ValueEnd(p));
+            if (p >= _json.Length || _json[p] != ',') return default;
+            var field = SkipSpace(p + 1) + 1;
+            if (field >= _json.Length || _json[field - 1] != '"') return default;
+            var fieldEnd = StringEnd(field);
+            p = SkipSpace(fieldEnd + 1);
+            if (p >= _json.Length || _json[p] != ':') return default;
+            p = SkipSpace(p + 1);
+            if (p >= _json.Length) return default;
+            if (_json[p] != '"' || (_redactor.ReadField(_json[field..fieldEnd]) & FieldKind.Names) == FieldKind.None) continue;
+            var end = StringEnd(p + 1);
+            return end - p - 1 <= NameMax ? _json[(p + 1)..end] : default;
+        }
+        return default;
     }
 
     readonly FieldKind FieldOf(ReadOnlySpan<byte> name)
@@ -224,10 +251,14 @@ ref struct JsonWalk
         return end;
     }
 
-    readonly int ValueEnd(int p)
+    // Further than that no value stands from the name of the object that it is in; it bounds what is looked at more than once.
+    const int ObjectBytesMax = 512;
+
+    readonly int ValueEnd(int p, int bytesMax = int.MaxValue)
     {
         var depth = 0;
-        for (; p < _json.Length; p++)
+        var limit = bytesMax < _json.Length - p ? p + bytesMax : _json.Length;
+        for (; p < limit; p++)
         {
             switch (_json[p])
             {
@@ -250,7 +281,7 @@ ref struct JsonWalk
                     break;
             }
         }
-        return _json.Length;
+        return limit;
     }
 
     // A number: of a password field, or long enough to be a card.
@@ -276,11 +307,10 @@ ref struct JsonWalk
 
     void OnString(int start, int end, bool escaped, FieldKind kind)
     {
-        _pairEnd = 0;
         if (end <= start) return;
         var personal = PersonalAt(start, end, out var isActor);
         if ((kind & FieldKind.Actor) != FieldKind.None) personal = _redactor.ActorPersonal;
-        if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) (_pairStart, _pairEnd) = (start, end);
+        if ((kind & FieldKind.Names) != FieldKind.None && end - start <= 80) (_olderPair, _pair) = (_pair, (start, end));
         var value = _json[start..end];
         var key = (KeyKind)(kind & KeyMask);
         if ((kind & FieldKind.Sensitive) != FieldKind.None || (key & ~(KeyKind.AccessKeyId | KeyKind.About | KeyKind.Id)) != KeyKind.None)

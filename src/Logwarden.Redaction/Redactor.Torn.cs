@@ -21,7 +21,9 @@ public sealed partial class Redactor
             var p = end;
             while (p < text.Length && p < end + 8 && (Chars.Is(text[p], Ch.Quote | Ch.Space) || text[p] == '\\')) p++;
             var isName = p < text.Length && text[p] is (byte)':' or (byte)'=' && end - at <= NameMax;
-            if (isName && (ReadField(text[at..end]) & (FieldKind.Payload | FieldKind.PathEnd)) != FieldKind.None) return p + 1;
+            // A name that is written with an escape may be any.
+            var isEscaped = at > 0 && text[at - 1] == '\\' && text[at] == 'u';
+            if (isName && (isEscaped || (ReadField(text[at..end]) & (FieldKind.Payload | FieldKind.PathEnd)) != FieldKind.None)) return p + 1;
             at = end;
         }
         return -1;

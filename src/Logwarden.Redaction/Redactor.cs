@@ -105,7 +105,7 @@ public sealed partial class Redactor
     // redacting the result again changes nothing, and no half of a secret is left beside a marker.
     void Settle(ReadOnlySpan<byte> input, ReadOnlySpan<ProtectedSpan> actors, RedactionScratch scratch, bool isJson)
     {
-        const int RoundsMax = 8;
+        const int RoundsMax = 32;
         var result = scratch.Result;
         for (var round = 0; round < RoundsMax; round++)
         {
@@ -147,6 +147,7 @@ public sealed partial class Redactor
     internal FieldKind ReadField(ReadOnlySpan<byte> name)
     {
         const int StackMax = 128;
+        if (name.IndexOf((byte)'\\') >= 0) return ReadField(Plain(name));
         var kind = (FieldKind)KeyNames.Read(name);
         var text = name.Length <= StackMax ? stackalloc char[StackMax] : new char[name.Length];
         var length = Encoding.UTF8.GetChars(name, text);
@@ -173,7 +174,19 @@ public sealed partial class Redactor
     }
 
     internal bool IsPayloadPath(ReadOnlySpan<byte> parent, ReadOnlySpan<byte> name) =>
-        _payloadEnds.Contains(Encoding.UTF8.GetString(parent) + "." + Encoding.UTF8.GetString(name));
+        _payloadEnds.Contains(Encoding.UTF8.GetString(Plain(parent)) + "." + Encoding.UTF8.GetString(Plain(name)));
+
+    // A name may be written with escapes, which every parser reads as the same name.
+    static ReadOnlySpan<byte> Plain(ReadOnlySpan<byte> name)
+    {
+        if (name.IndexOf((byte)'\\') < 0) return name;
+        var plain = new byte[name.Length];
+        var length = Encodings.Json(name, plain);
+        // What is no escape any more is read as it stands.
+        for (var i = 0; i < length; i++)
+            if (plain[i] == '\\') plain[i] = (byte)'_';
+        return plain.AsSpan(0, length);
+    }
 
     static string LastTwo(string path)
     {

@@ -5,7 +5,7 @@ namespace Logwarden.Redaction;
 /// <summary>Passwords among the arguments of commands and of calls, by what the command or the call is.</summary>
 ref partial struct Scanner
 {
-    const int ArgumentsMax = 400;
+    const int ArgumentsMax = 1024;
     const int PasswordMin = 4;
 
     readonly int Gap(int p, int limit)
@@ -41,40 +41,43 @@ ref partial struct Scanner
         return to - from >= PasswordMin && !Placeholders.IsReference(_text[from..to]) && Hit(RedactionRules.Password, from, to);
     }
 
-    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, mysql -pVALUE, xfreerdp /p:VALUE: the first password; what is behind it is found when the result is read again.</summary>
+    /// <summary>curl -u NAME:VALUE; sshpass -p VALUE, mysql -pVALUE, xfreerdp /p:VALUE: what stands between them is looked at when the result is read again.</summary>
     bool OnCommand(int end, CommandOption[] options)
     {
         var limit = LineEnd(end);
-        for (var p = Chars.RunEnd(_text, end, Ch.Dotted); p < limit;)
+        var found = false;
+        var p = Chars.RunEnd(_text, end, Ch.Dotted);
+        // A command named over and over is not followed each time through the same arguments.
+        if (ReferenceEquals(options, _commandOptions) && p < _commandEnd) p = _commandEnd;
+        var last = p;
+        while (p < limit)
         {
             var next = NextArgument(p, limit, out var word);
-            if (next < 0) return false;
-            var argument = _text[word..next];
-            p = next;
-            foreach (var option in options)
-            {
-                if (option.Attached)
-                {
-                    if (IsAttached(argument, option) && OnPassword(word + option.Name.Length, next)) return true;
-                    continue;
-                }
-                if (!argument.SequenceEqual(option.Name)) continue;
-                var stop = NextArgument(next, limit, out var value);
-                if (stop < 0) return false;
-                if (option.Sign == 0)
-                {
-                    if (_text[value] != '-' && OnPassword(value, stop)) return true;
-                    continue;
-                }
-                var sign = _text[value..stop].IndexOf(option.Sign);
-                if (sign > 0 && OnPassword(value + sign + 1, stop)) return true;
-            }
+            if (next < 0) break;
+            foreach (var option in options) found |= OnOption(word, next, limit, option);
+            (last, p) = (p, next);
         }
-        return false;
+        (_commandOptions, _commandEnd) = (options, last);
+        return found;
     }
 
+    bool OnOption(int word, int end, int limit, CommandOption option)
+    {
+        var argument = _text[word..end];
+        if (option.Attached) return IsAttached(argument, option) && OnPassword(word + option.Name.Length, end);
+        if (!argument.SequenceEqual(option.Name)) return false;
+        var stop = NextArgument(end, limit, out var value);
+        if (stop < 0) return false;
+        if (option.Sign == 0) return _text[value] != '-' && !IsPort(_text[value..stop]) && OnPassword(value, stop);
+        var sign = _text[value..stop].IndexOf(option.Sign);
+        return sign > 0 && OnPassword(value + sign + 1, stop);
+    }
+
+    // -p 8080:80 and -p 3306 publish ports.
+    static bool IsPort(ReadOnlySpan<byte> argument) => argument.Length <= 11 && argument.IndexOfAnyExceptInRange((byte)'0', (byte)':') < 0;
+
     static bool IsAttached(ReadOnlySpan<byte> argument, CommandOption option) => argument.Length >= option.Name.Length + PasswordMin && argument.StartsWith(option.Name)
-        && argument.IndexOf((byte)'=') < 0 && !argument.StartsWith("-port"u8) && !argument.StartsWith("-prot"u8);
+        && argument.IndexOf((byte)'=') < 0 && !IsPort(argument[option.Name.Length..]) && !argument.StartsWith("-port"u8) && !argument.StartsWith("-prot"u8);
 
     /// <summary>net user NAME VALUE /add, on the command line of Windows; a star asks for the password, a slash begins an option.</summary>
     bool OnNetUser(int end)
@@ -126,6 +129,8 @@ ref partial struct Scanner
             before = _text[floor..start];
         }
         var pipe = before.LastIndexOf((byte)'|');
+        // Right behind it, perhaps as root: a file of that name gets no password.
+        if (pipe >= 0 && before[(pipe + 1)..].Trim(Blanks) is { IsEmpty: false } between && !between.SequenceEqual("sudo"u8)) return false;
         var echo = pipe < 0 ? -1 : before[..pipe].LastIndexOf("echo "u8);
         if (echo < 0) return false;
         var from = floor + echo + 5;

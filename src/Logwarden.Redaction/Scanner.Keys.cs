@@ -85,13 +85,17 @@ ref partial struct Scanner
         foreach (var known in QuerySecrets)
         {
             if (name.Length != known.Length || !Chars.StartsWithNoCase(name, known)) continue;
-            var rest = _text[place.Start..Math.Min(_text.Length, place.Start + ValueMax)];
+            var rest = _text[place.Start..];
             var length = rest.IndexOfAny(QueryEnds);
             var value = length < 0 ? rest : rest[..length];
-            return !Placeholders.IsReference(value) && Look.At(value).Random(16, 3.0) && Hit(RedactionRules.Secret, place.Start, place.Start + value.Length);
+            return !value.IsEmpty && !Placeholders.IsReference(value) && OnceOnly(Look.At(value)) && Hit(RedactionRules.Secret, place.Start, place.Start + value.Length);
         }
         return false;
     }
+
+    // No number of a ticket (INC-2026-00012345) and no name of an error (SQLSTATE_08006): cases mixed as chance does, or digits and letters in one run.
+    static bool OnceOnly(in Look look) => look.Random(16, 3.0)
+        && (look is { Upper: >= 2, Lower: >= 2, Digits: >= 2 } || look is { Length: >= 20, Digits: >= 4, Dashes: 0 } && look.Letters >= 4);
 
     // "accessKeyId": "AKIA…" names a principal, in a record that is text as in one that is JSON.
     void OnIdentifier(ReadOnlySpan<byte> name, in Place place)

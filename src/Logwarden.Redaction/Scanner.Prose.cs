@@ -47,9 +47,16 @@ ref partial struct Scanner
                 if (word[^1] is (byte)'.' or (byte)',' or (byte)';' or (byte)':' || word.IndexOf((byte)'=') >= 0) return false;
                 continue;
             }
-            return p < limit && OnProseValue(from, p, limit);
+            return p < limit && OnProseValue(from, p, ProseEnd(p));
         }
         return false;
+    }
+
+    // The value has its own end, wherever the sentence began.
+    readonly int ProseEnd(int from)
+    {
+        var limit = Math.Min(_text.Length, from + ValueMax);
+        return _text[from..limit].IndexOf((byte)'\n') is >= 0 and var line ? from + line : limit;
     }
 
     static bool IsCopula(ReadOnlySpan<byte> word)
@@ -67,11 +74,11 @@ ref partial struct Scanner
             return end > at && PlainPassword(_text[at..end]) && Hit(RedactionRules.Password, at, end);
         }
         var close = _text[(at + 1)..limit].IndexOf(_text[at]);
-        if (close < 3 || _text.Slice(at + 1, close).IndexOf((byte)' ') >= 0) return false;
+        if (close < 3 || _text.Slice(at + 1, close).IndexOf((byte)' ') >= 0 || Placeholders.IsReference(_text.Slice(at + 1, close))) return false;
         // 'password for the user "a" is "b"'
         var quoted = _text[from..at].IndexOf(_text[at]);
         var account = quoted < 0 ? -1 : _text[(from + quoted + 1)..at].IndexOf(_text[at]);
-        if (account > 0) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
+        if (account > 0 && !Placeholders.IsReference(_text.Slice(from + quoted + 1, account))) Hit(RedactionRules.Password, from + quoted + 1, from + quoted + 1 + account);
         return Hit(RedactionRules.Password, at + 1, at + 1 + close);
     }
 

@@ -34,6 +34,8 @@ ref partial struct Scanner
     int _percentEnd;
     int _hashEnd;
     int _jwtEnd;
+    CommandOption[]? _commandOptions;
+    int _commandEnd;
     int _nearStart = -1;
     int _nearKnown;
     int _nearFound;

@@ -23,6 +23,7 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, IFormat format)
     const int MarginBytes = 4096;
 
     static readonly byte[] Class = Encoding.UTF8.GetBytes(EventClasses.Quarantine);
+    static readonly SearchValues<byte> NotOfPrefix = SearchValues.Create("{}()'\"\n"u8);
     static readonly SearchValues<byte> Boundaries = SearchValues.Create(" \t\r\n,;"u8);
     static readonly JsonWriterOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -111,8 +112,8 @@ sealed class QuarantineWriter(Redactor redactor, byte[] source, IFormat format)
     // "2026-11-25 01:02:03 UTC [77] LOG:  " and nothing of CSV and JSON, whose fields no longer tell where the statement is.
     static int Prefix(ReadOnlySpan<byte> record)
     {
-        var message = record.IndexOf(":  "u8);
-        return message < 0 || record[0] == '{' || record[..message].IndexOf((byte)'"') >= 0 ? 0 : message + 3;
+        return PostgresLine.TryFindSeverity(record, out var severity, out _, out var message) && PostgresLine.HasTime(record[..severity])
+            && record[..severity].IndexOfAny(NotOfPrefix) < 0 ? message : 0;
     }
 
     string Redacted(ReadOnlySpan<byte> record, bool isCut)

@@ -54,6 +54,9 @@ static class PostgresLine
         return false;
     }
 
+    /// <summary>Whether a time stands in the prefix of a line.</summary>
+    public static bool HasTime(ReadOnlySpan<byte> prefix) => FindTime(prefix, out _, out _);
+
     /// <summary>Reads one record: a line and its continuation lines. The text of every column goes to <paramref name="text"/>.</summary>
     public static NormalizeError? Read(ReadOnlySpan<byte> record, ArrayBufferWriter<byte> text, Span<Range> columns)
     {

@@ -86,6 +86,9 @@ public class QuarantineExcerptTests
     [InlineData("app", "<165>1 2026-11-25T01:02:03Z host app - patient Ada Lovelace\n", "<999>9 9999-99-99A99:99:99A aaaa aaa - ")]
     [InlineData("k8s-audit", "{\"kind\":\"Event\",\"requestObject\":{\"data\":\"Ada Lovelace\",oops}}\n", "requestObject")]
     [InlineData("pgaudit", "2026-11-25 01:02:03 UTC [77] LOG:  AUDIT: SESSION,1,1,WRITE,INSERT,,,\"insert into p values ('Ada Lovelace')\n", "UTC [77] LOG:  AAAAA: AAAAAAA,9,9,AAAAA")]
+    [InlineData("pgaudit", "INSERT INTO patients VALUES ('Ada Lovelace', 'note:  hiv')\n", "AAAAAA AAAA aaaaaaaa")]
+    [InlineData("pgaudit", "Ada Lovelace, St James Square, diagnosis ERROR:  flu\n", "")]
+    [InlineData("json", "{\"user\":\"ada\",\"requ\\u0065st_body\":\"Ada Lovelace\",oops}\n", "\\u0022user\\u0022:\\u0022ada")]
     [InlineData("pgaudit", "{\"timestamp\":\"2026-11-25 01:02:03.004 UTC\",\"message\":\"AUDIT: SESSION,1,1,WRITE,INSERT,,,insert into p values ('Ada Lovelace", "aaaaaaaaa")]
     [InlineData("pgaudit", "2026-11-25 01:02:03.004 UTC,\"app\",\"shop\",77,\"insert into p values ('Ada Lovelace", "9999-99-99 99:99:99.999")]
     public void What_may_be_payload_or_a_statement_is_shown_by_its_shape(string format, string input, string shown)

@@ -67,6 +67,8 @@ public class RedactorTests
     [InlineData("EXEC sp_addlogin 'bob', 'S3cretPw9'", "EXEC sp_addlogin 'bob', '[REDACTED:password]'")]
     [InlineData("password is S3cretPw9.", "password is [REDACTED:password].")]
     [InlineData("password for bob changed to S3cretPw9", "password for bob changed to [REDACTED:password]")]
+    [InlineData("the password for the database user of the application is a1b2c3d4-a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4Xyz", "the password for the database user of the application is [REDACTED:password]")]
+    [InlineData("password for user \"ada\" is \"a1b2c3d4-a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4Xyz\"", "password for user \"[REDACTED:password]\" is \"[REDACTED:password]\"")]
     [InlineData("Passwort lautet S3cretPw9", "Passwort lautet [REDACTED:password]")]
     [InlineData("mot de passe: S3cretPw9", "mot de passe: [REDACTED:password]")]
     [InlineData("ENV DB_PASSWORD S3cretPw9", "ENV DB_PASSWORD [REDACTED:password]")]
@@ -96,6 +98,9 @@ public class RedactorTests
     [InlineData("<CAFpGju6Zzs6HoCNQsDh0=F=vS7KHikisdRrnC@mail.example.com>")]
     [InlineData("Password=#{password}, set <password> api_key: your-api-key")]
     [InlineData("secret my-app-tls-20240102 created, token validation took 123ms")]
+    [InlineData("GET /x?ticket=INC-2026-00012345&code=SQLSTATE_CONNECTION_FAILURE_08006&signature=v2-canonical-payload-1 HTTP/1.1")]
+    [InlineData("docker run --name db mysql -p 3306:3306 && docker run mysql -p33060")]
+    [InlineData("echo password changed for ada | tee chpasswd.log")]
     [InlineData("your password is expired, it was valid until 2026-11-25T01:02:03Z")]
     [InlineData("password is stored as sha256-hashed, the password for bob is not set to 12345678")]
     [InlineData("DB_PASSWORD is not set in /etc/app2/env1")]
@@ -114,9 +119,81 @@ public class RedactorTests
     [InlineData("""{"password":{"value":"S3cretPw9","type":"plain"},"size":{"value":"S3cretPw9"}}""", """{"password":{"value":"[REDACTED:password]","type":"plain"},"size":{"value":"S3cretPw9"}}""")]
     [InlineData("""{"m":"body {\"name\":\"DB_PASSWORD\",\"value\":\"S3cretPw9\"}"}""", """{"m":"body {\"name\":\"DB_PASSWORD\",\"value\":\"[REDACTED:password]\"}"}""")]
     [InlineData("""{"name":"password reset","children":[{"value":"S3cretPw9"}]}""", """{"name":"password reset","children":[{"value":"S3cretPw9"}]}""")]
-    [InlineData("""{"password":{"policy":{"value":"LongerThan8"}}}""", """{"password":{"policy":{"value":"[REDACTED:password]"}}}""")]
+    [InlineData("""{"password":{"minLength":{"value":"LongerThan8"},"value":"S3cretPw9"}}""", """{"password":{"minLength":{"value":"LongerThan8"},"value":"[REDACTED:password]"}}""")]
+    [InlineData("""{"passwordPolicy":{"password":{"value":"hunter2"}}}""", """{"passwordPolicy":{"password":{"value":"[REDACTED:password]"}}}""")]
+    [InlineData("""{"token":{"password":{"value":"open sesame"}}}""", """{"token":{"password":{"value":"[REDACTED:password]"}}}""")]
+    [InlineData("""{"name":"DB_PASSWORD","oldValue":"old4pass","newValue":"new4pass"}""", """{"name":"DB_PASSWORD","oldValue":"[REDACTED:password]","newValue":"[REDACTED:password]"}""")]
+    [InlineData("""{"Name":"/prod/db_password","Type":"SecureString","Value":"hunter2"}""", """{"Name":"/prod/db_password","Type":"SecureString","Value":"[REDACTED:password]"}""")]
+    [InlineData("""{"name":"DB_PASSWORD","key":"k1","note":"{}","value":"hunter2"}""", """{"name":"DB_PASSWORD","key":"k1","note":"{}","value":"[REDACTED:password]"}""")]
+    [InlineData("""{"value":123456,"type":"x","name":"password"}""", """{"value":"[REDACTED:password]","type":"x","name":"password"}""")]
+    [InlineData("""{"pass\u0077ord":"hunter2","requestO\u0062ject":{"a":1}}""", """{"pass\u0077ord":"[REDACTED:password]","requestO\u0062ject":"[REDACTED:payload]"}""")]
     [InlineData("""{"name":"colour","value":"red"}""", """{"name":"colour","value":"red"}""")]
     public void A_value_is_what_the_name_beside_or_around_it_says(string json, string expected) => Assert.Equal(expected, Redacting.Json(json));
+
+    [Fact]
+    public void However_many_passwords_a_line_has_all_go()
+    {
+        var text = "7z x " + string.Join(' ', Enumerable.Range(0, 40).Select(i => $"-pS3cret{i:D2}")) + "\n"
+            + string.Join(' ', Enumerable.Range(0, 60).Select(i => $"curl -u a:S3cret{i:D2}"));
+        var once = Redacting.Text(text);
+        Assert.DoesNotContain("S3cret", once, StringComparison.Ordinal);
+        Assert.Equal(once, Redacting.Text(once));
+    }
+
+    [Fact]
+    public void A_long_assertion_goes_whole()
+    {
+        var assertion = string.Concat(Enumerable.Range(0, 700).Select(i => $"Ab{i:D3}XyZ9"));
+        Assert.Equal("GET /acs?SAMLResponse=[REDACTED:secret]&x=1", Redacting.Text($"GET /acs?SAMLResponse={assertion}&x=1"));
+    }
+
+    [Fact]
+    public void What_is_redacted_already_is_not_counted_again()
+    {
+        var output = new ArrayBufferWriter<byte>();
+        Assert.False(Redacting.Default.Text("password to \"[REDACTED:password]\" now, password is [REDACTED:password]"u8, new RedactionScratch(), output));
+    }
+
+    /// <summary>Hits and hits found in the result of hits, as many as there are: merging them is linear (a quadratic way takes minutes here).</summary>
+    [Fact]
+    public void Merged_hits_are_those_of_a_slow_and_simple_way() => Gen.Select(Gen.Int[0, 6].Array[0, 12], Gen.Int[0, 8].Array[0, 12]).Sample((firsts, seconds) =>
+    {
+        var rule = RedactionRules.IndexOf("password");
+        var known = Spread(firsts, rule);
+        var found = Spread(seconds, rule);
+        var input = new byte[200];
+        // Which bytes of the input each byte of the replaced text stands for.
+        var text = new List<(int From, int To)>();
+        for (var (at, i) = (0, 0); at < input.Length;)
+        {
+            if (i < known.Count && known[i].Start == at)
+            {
+                text.AddRange(Enumerable.Repeat((at, at + known[i].Length), Redactor.MarkerLength(known[i])));
+                at += known[i++].Length;
+                continue;
+            }
+            text.Add((at, ++at));
+        }
+        var expected = new HashSet<int>(known.SelectMany(hit => Enumerable.Range(hit.Start, hit.Length)));
+        foreach (var hit in found) expected.UnionWith(Enumerable.Range(hit.Start, hit.Length).Where(i => i < text.Count).SelectMany(i => Enumerable.Range(text[i].From, text[i].To - text[i].From)));
+        found.RemoveAll(hit => hit.Start + hit.Length > text.Count);
+
+        Moved.Merge(known, found);
+
+        Assert.Equal(expected.Order(), known.SelectMany(hit => Enumerable.Range(hit.Start, hit.Length)));
+    });
+
+    static List<RedactionFinding> Spread(int[] gaps, int rule)
+    {
+        var (hits, at) = (new List<RedactionFinding>(), 0);
+        foreach (var gap in gaps)
+        {
+            at += gap + 1;
+            hits.Add(new(rule, at, gap + 1, RedactionAction.Redact));
+            at += gap + 1;
+        }
+        return hits;
+    }
 
     [Fact]
     public void A_clean_document_is_not_copied()
