@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Logwarden.Sql;
 
 namespace Logwarden.Commands;
@@ -34,6 +35,6 @@ static class SqlWorkerCommand
     public static string[] Bounds(SqlLimits limits) =>
     [
         "--memory", Cli.Number(limits.MemoryBytesMax), "--rows", Cli.Number(limits.Query.SqlRowsMax), "--bytes", Cli.Number(limits.Query.SqlBytesMax),
-        "--seconds", Cli.Number((long)limits.Query.TimeMax.TotalSeconds),
+        "--seconds", limits.Query.TimeMax.TotalSeconds.ToString("R", CultureInfo.InvariantCulture),
     ];
 }

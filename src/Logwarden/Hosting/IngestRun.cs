@@ -172,7 +172,9 @@ sealed class IngestRun(DiskJournal journal, Func<IntakeWorker> makeWorker, Intak
         /// <exception cref="OperationCanceledException">It was stopped before the end; what was read is handed over.</exception>
         public void Run(CancellationToken stop)
         {
-            using var packed = Open(stop);
+            // A pipe is not waited for when there is nobody any more to give what comes to.
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(stop, failed);
+            using var packed = Open(end.Token);
             using var input = Decompression.Open(packed, DecompressionLimits.Default);
             _reader = new RecordReader(input, Decompression.IsUnpacked(input) ? null : _pipe, run._route.Format.Framing, RecordLimits.Default);
             // A file can be read again. What was read of a pipe can not: a stop ends it, and what was in hand goes the whole way.

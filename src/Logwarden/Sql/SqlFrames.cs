@@ -34,6 +34,12 @@ static class SqlFrames
     public const byte Refused = (byte)'r';
     public const byte Failed = (byte)'f';
 
+    /// <summary>Bytes of a frame from a worker: the process that asks is bounded too, whatever the other one sends.</summary>
+    public const int AnswerBytesMax = 1 << 20;
+
+    /// <summary>Bytes of a frame to a worker.</summary>
+    public const int TaskBytesMax = 16 << 20;
+
     const int HeadBytes = 5;
 
     /// <summary>Writes one frame.</summary>
@@ -47,12 +53,14 @@ static class SqlFrames
         pipe.Flush();
     }
 
-    /// <summary>Reads one frame; null at the end of the pipe, also when that is within a frame: the other side is gone.</summary>
-    public static async Task<(byte Kind, byte[] Bytes)?> ReadAsync(Stream pipe, CancellationToken cancel)
+    /// <summary>Reads one frame; null at the end of the pipe, also when that is within a frame, and when it is longer than may be: the other side is gone, or not sane.</summary>
+    public static async Task<(byte Kind, byte[] Bytes)?> ReadAsync(Stream pipe, int bytesMax, CancellationToken cancel)
     {
         var head = new byte[HeadBytes];
         if (await pipe.ReadAtLeastAsync(head, HeadBytes, throwOnEndOfStream: false, cancel) < HeadBytes) return null;
-        var bytes = new byte[BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(1))];
+        var length = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(1));
+        if (length < 0 || length > bytesMax) return null;
+        var bytes = new byte[length];
         if (await pipe.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancel) < bytes.Length) return null;
         return (head[0], bytes);
     }

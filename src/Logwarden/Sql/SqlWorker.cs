@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Logwarden.Hot;
@@ -13,23 +14,44 @@ namespace Logwarden.Sql;
 /// </summary>
 static class SqlWorker
 {
+    const int PieceBytes = 64 * 1024;
+
     /// <summary>Runs until its input ends.</summary>
     public static void Run(string data, SqlLimits limits)
     {
+        // Ctrl-C in a terminal reaches this process too; it ends when the one that asks does.
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = true);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = true);
         ProcessLimits.GoFirst();
         using var input = Console.OpenStandardInput();
         using var output = Console.OpenStandardOutput();
         using var engine = new QueryEngine(
             new HotStoreOptions { DataDirectory = data, Database = new() { MemoryBytesMax = limits.TableBytesMax } }, limits.Query, TimeProvider.System);
+        Look(engine);
         ProcessLimits.Set(limits.MemoryBytesMax);
         using var tasks = new BlockingCollection<SqlTask>();
         new Thread(() => Listen(input, tasks)) { IsBackground = true, Name = "tasks" }.Start();
         foreach (var task in tasks.GetConsumingEnumerable()) Answer(engine, task, output);
     }
 
+    // What is not sealed yet is read now, so that it does not count as memory of the first statement.
+    static void Look(QueryEngine engine)
+    {
+        try
+        {
+            engine.CountAsync(new EventScope(), CancellationToken.None).GetAwaiter().GetResult();
+        }
+        catch (Exception failed) when (IsOfStorage(failed) || failed is QueryRefusedException)
+        {
+            // The statement will meet it too, and then there is someone to tell.
+        }
+    }
+
+    static bool IsOfStorage(Exception failed) => failed is IOException or InvalidDataException or UnauthorizedAccessException;
+
     static void Listen(Stream input, BlockingCollection<SqlTask> tasks)
     {
-        while (SqlFrames.ReadAsync(input, CancellationToken.None).GetAwaiter().GetResult() is { Kind: SqlFrames.Task } frame)
+        while (SqlFrames.ReadAsync(input, SqlFrames.TaskBytesMax, CancellationToken.None).GetAwaiter().GetResult() is { Kind: SqlFrames.Task } frame)
             tasks.Add(JsonSerializer.Deserialize(frame.Bytes, SqlJson.Default.SqlTask)!);
         // Nobody waits for an answer any more, and the statement under way may be a long one.
         Process.GetCurrentProcess().Kill();
@@ -40,7 +62,7 @@ static class SqlWorker
         try
         {
             var answer = engine.SqlAsync(task.Sql, task.Scope, CancellationToken.None).GetAwaiter().GetResult();
-            using (var pieces = new BufferedStream(new PieceStream(output), 64 * 1024))
+            using (var pieces = new BufferedStream(new PieceStream(output), PieceBytes))
                 new EventExport(pieces, task.Format, task.Width).WriteAsync(answer, CancellationToken.None).GetAwaiter().GetResult();
             SqlFrames.Write(output, SqlFrames.End, SqlFrames.Bytes(new SqlEnd(answer.Rows.Count, answer.Truncated, answer.Elapsed)));
         }
@@ -48,7 +70,7 @@ static class SqlWorker
         {
             SqlFrames.Write(output, SqlFrames.Refused, Encoding.UTF8.GetBytes(refused.Message));
         }
-        catch (IOException failed)
+        catch (Exception failed) when (IsOfStorage(failed))
         {
             SqlFrames.Write(output, SqlFrames.Failed, Encoding.UTF8.GetBytes(failed.Message));
         }
@@ -71,7 +93,11 @@ static class SqlWorker
             set => throw new NotSupportedException();
         }
 
-        public override void Write(ReadOnlySpan<byte> buffer) => SqlFrames.Write(pipe, SqlFrames.Piece, buffer);
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            for (; !buffer.IsEmpty; buffer = buffer[Math.Min(buffer.Length, PieceBytes)..])
+                SqlFrames.Write(pipe, SqlFrames.Piece, buffer[..Math.Min(buffer.Length, PieceBytes)]);
+        }
 
         public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 

@@ -36,7 +36,10 @@ sealed class SqlWorkers : IDisposable
     readonly string _program;
     readonly SqlLimits _limits;
     readonly TimeProvider _time;
+#pragma warning disable CA2213 // statements that end after this was disposed of still use them; they hold nothing of the system
     readonly SemaphoreSlim _turns;
+    readonly CancellationTokenSource _ended = new();
+#pragma warning restore CA2213
     readonly Lock _gate = new();
     readonly Stack<Worker> _idle = new();
     bool _disposed;
@@ -61,36 +64,56 @@ sealed class SqlWorkers : IDisposable
         try
         {
             using var clock = new CancellationTokenSource(_limits.Query.TimeMax + Grace, _time);
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(clock.Token, cancel);
-#pragma warning disable CA2000 // it goes back to the idle ones, or is disposed of below
-            var worker = Take();
-#pragma warning restore CA2000
-            var isWhole = false;
-            SqlEnd? end;
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(clock.Token, _ended.Token, cancel);
             try
             {
-                end = await worker.AskAsync(task, output, stop.Token);
-                isWhole = end is not null; // one that gave no answer is dying, and must not get the next statement
+                return await InWorkerAsync(task, output, stop.Token) ?? throw new QueryRefusedException(
+                    $"The statement needed more than the {_limits.MemoryBytesMax >> 20} MiB of memory that one may take, or broke the database in another way, and was stopped. Ask for less at once: smaller values, fewer columns, a narrower time.");
             }
-            catch (QueryRefusedException)
-            {
-                isWhole = true;
-                throw;
-            }
-            catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
+            catch (OperationCanceledException late) when (!cancel.IsCancellationRequested && !_ended.IsCancellationRequested)
             {
                 throw new QueryRefusedException($"The query took longer than {_limits.Query.TimeMax.TotalSeconds:0.#} s and was stopped. Narrow its times or its conditions.", late);
             }
-            finally
-            {
-                if (!isWhole || !Keep(worker)) worker.Dispose();
-            }
-            return end ?? throw new QueryRefusedException(
-                $"The statement needed more than the {_limits.MemoryBytesMax >> 20} MiB of memory that one may take, or broke the database in another way, and was stopped. Ask for less at once: smaller values, fewer columns, a narrower time.");
         }
         finally
         {
             _turns.Release();
+        }
+    }
+
+    async Task<SqlEnd?> AnswerOnceAsync(Worker worker, Stream output, CancellationToken stop)
+    {
+        var isWhole = false;
+        try
+        {
+            var end = await worker.AnswerAsync(output, stop);
+            isWhole = end is not null; // one that gave no answer is dying, and must not get the next statement
+            return end;
+        }
+        catch (QueryRefusedException)
+        {
+            isWhole = true;
+            throw;
+        }
+        finally
+        {
+            if (!isWhole || !Keep(worker)) worker.Dispose();
+        }
+    }
+
+    // Null when the worker ended without an answer.
+    async Task<SqlEnd?> InWorkerAsync(SqlTask task, Stream output, CancellationToken stop)
+    {
+        while (true)
+        {
+            var (worker, isNew) = Take();
+            // Killed, it neither waits for its input nor answers: whatever it hangs in, the statement ends in time.
+            await using var end = stop.Register(worker.Kill);
+            if (worker.TrySend(task)) return await AnswerOnceAsync(worker, output, stop);
+            worker.Dispose();
+            stop.ThrowIfCancellationRequested();
+            // An idle one that ended just now did not see the statement: another one gets it.
+            if (isNew) return null;
         }
     }
 
@@ -102,20 +125,21 @@ sealed class SqlWorkers : IDisposable
             _disposed = true;
             while (_idle.TryPop(out var worker)) worker.Dispose();
         }
-        _turns.Dispose();
+        // Those under way end too. Nothing is disposed of that they still use.
+        _ended.Cancel();
     }
 
-    Worker Take()
+    (Worker Worker, bool IsNew) Take()
     {
         lock (_gate)
         {
             while (_idle.TryPop(out var worker))
             {
-                if (worker.IsAlive) return worker;
+                if (worker.IsAlive) return (worker, false);
                 worker.Dispose();
             }
         }
-        return new(_program, _data, _limits);
+        return (new(_program, _data, _limits), true);
     }
 
     bool Keep(Worker worker)
@@ -166,30 +190,50 @@ sealed class SqlWorkers : IDisposable
         /// <summary>How much of its memory is still free; 0 when it ended just now.</summary>
         public long SpareBytes => ProcessLimits.SpareOf(_process.Id);
 
-        /// <summary>Null when it ended without an answer.</summary>
-        public async Task<SqlEnd?> AskAsync(SqlTask task, Stream output, CancellationToken cancel)
+        /// <summary>Gives it a statement; false when it is gone.</summary>
+        public bool TrySend(SqlTask task)
         {
             try
             {
                 SqlFrames.Write(_process.StandardInput.BaseStream, SqlFrames.Task, SqlFrames.Bytes(task));
+                return true;
             }
             catch (IOException)
             {
-                return null;
+                return false;
             }
-            while (await SqlFrames.ReadAsync(_process.StandardOutput.BaseStream, cancel) is { } frame)
+        }
+
+        /// <summary>The answer to what it was given last; null when it ended without one.</summary>
+        public async Task<SqlEnd?> AnswerAsync(Stream output, CancellationToken cancel)
+        {
+            while (await SqlFrames.ReadAsync(_process.StandardOutput.BaseStream, SqlFrames.AnswerBytesMax, cancel) is { } frame)
             {
                 if (frame.Kind == SqlFrames.End) return JsonSerializer.Deserialize(frame.Bytes, SqlJson.Default.SqlEnd);
                 if (frame.Kind == SqlFrames.Refused) throw new QueryRefusedException(Encoding.UTF8.GetString(frame.Bytes));
                 if (frame.Kind == SqlFrames.Failed) throw new IOException(Encoding.UTF8.GetString(frame.Bytes));
                 await output.WriteAsync(frame.Bytes, cancel);
             }
+            cancel.ThrowIfCancellationRequested();
             return null;
+        }
+
+        /// <summary>Ends it at once.</summary>
+        public void Kill()
+        {
+            try
+            {
+                _process.Kill();
+            }
+            catch (InvalidOperationException)
+            {
+                // it has ended, or was disposed of
+            }
         }
 
         public void Dispose()
         {
-            if (!_process.HasExited) _process.Kill();
+            Kill();
             _process.Dispose();
         }
 
