@@ -12,7 +12,9 @@ public class TidyTests
         ["Logwarden.Proof"] = [],
         ["Logwarden.Pipeline"] = ["Logwarden.Redaction", "Logwarden.Proof"],
         ["Logwarden.Storage"] = ["Logwarden.Pipeline"],
-        ["Logwarden"] = ["Logwarden.Storage"],
+        ["Logwarden.Operations"] = ["Logwarden.Storage"],
+        ["Logwarden.Connectors"] = ["Logwarden.Operations"],
+        ["Logwarden"] = ["Logwarden.Connectors"],
     };
 
     [Fact]
