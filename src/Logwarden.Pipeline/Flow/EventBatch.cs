@@ -40,30 +40,19 @@ public sealed class EventBatch
         return _wire.WrittenCount - wire;
     }
 
-    /// <summary>Takes events out; their bytes stay until <see cref="Clear"/>.</summary>
-    /// <param name="from">First of those that stay.</param>
-    /// <param name="count">How many stay.</param>
-    public void Keep(int from, int count)
+    /// <summary>Takes the last event out again.</summary>
+    public void RemoveLast()
     {
-        _events.RemoveRange(from + count, _events.Count - from - count);
-        _events.RemoveRange(0, from);
-        WireBytes = _events.Sum(e => e.WireLength);
-    }
-
-    /// <summary>Takes out the events at these indexes.</summary>
-    public void Remove(IReadOnlySet<int> indexes)
-    {
-        var kept = _events.Where((_, index) => !indexes.Contains(index)).ToList();
-        _events.Clear();
-        _events.AddRange(kept);
-        WireBytes = _events.Sum(e => e.WireLength);
+        var last = _events[^1];
+        _events.RemoveAt(_events.Count - 1);
+        WireBytes -= last.WireLength;
     }
 
     /// <summary>Makes this batch hold some events of another one, sharing nothing with it.</summary>
-    public void CopyFrom(EventBatch other, int from, int count)
+    public void CopyFrom(EventBatch other, ReadOnlySpan<int> indexes)
     {
         Clear();
-        for (var i = from; i < from + count; i++)
+        foreach (var i in indexes)
         {
             var encoded = other.Encoded(i).Span;
             var wire = other.Wire(i).Span;

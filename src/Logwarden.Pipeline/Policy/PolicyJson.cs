@@ -21,7 +21,7 @@ public static class PolicyJson
         foreach (var one in policy.Classes)
         {
             json.WriteStartObject(one.Name);
-            Strings(json, ("clause", one.Clause), ("hot", one.Hot.ToString()), ("total", one.Total.ToString()), ("lock", PolicyPrinter.Word(one.Lock)));
+            Strings(json, ("clause", one.Clause), ("hot", one.Hot.ToString()), ("total", one.Total.ToString()), ("lock", PolicyPrinter.Word(one.Lock)), ("behind", one.MayShed ? "shed" : "wait"));
             json.WriteEndObject();
         }
         json.WriteEndObject();

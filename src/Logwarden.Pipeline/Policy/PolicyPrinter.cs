@@ -12,8 +12,8 @@ public static class PolicyPrinter
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"policy {header.Version} of {header.Date:yyyy-MM-dd}, {(header.InForce ? "in force" : "draft")}, by {header.Author}, approved by {header.Approver ?? "nobody"}"));
         output.WriteLine($"sha256 {policy.Sha256}");
-        Table(output, "classes", ["CLASS", "HOT", "TOTAL", "LOCK", "CLAUSE"], policy.Classes, one =>
-            [one.Name, one.Hot.ToString(), one.Total.ToString(), Word(one.Lock), one.Clause]);
+        Table(output, "classes", ["CLASS", "HOT", "TOTAL", "LOCK", "BEHIND", "CLAUSE"], policy.Classes, one =>
+            [one.Name, one.Hot.ToString(), one.Total.ToString(), Word(one.Lock), one.MayShed ? "shed" : "wait", one.Clause]);
         Table(output, "classify (first match decides)", ["CLASS", "WHEN"],
             [.. policy.Classify, new ClassifyRule(new Match.Predicate.Everything(), policy.Otherwise)], rule => [rule.Class, rule.When.ToString()]);
         Table(output, "retention schedule", ["RECORD", "CLASS", "KEEP", "BASIS"], policy.RetentionSchedule, line =>

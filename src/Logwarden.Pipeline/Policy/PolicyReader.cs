@@ -12,7 +12,7 @@ namespace Logwarden.Policy;
 /// </summary>
 public static partial class PolicyReader
 {
-    static readonly string[] Destinations = ["better-stack", "cloudwatch", "archive"];
+    static readonly string[] KnownDestinations = ["better-stack", "cloudwatch", "archive"];
 
     /// <summary>Reads a policy.</summary>
     /// <param name="yaml">Content of the file.</param>
@@ -37,6 +37,7 @@ public static partial class PolicyReader
         Tiers(classes, classFields, schedule);
         var roles = Roles(file);
         var severities = Severities(file);
+        var destinations = Destinations(file);
         var policy = new PolicySnapshot
         {
             Header = header,
@@ -45,7 +46,8 @@ public static partial class PolicyReader
             Classify = classify,
             Otherwise = otherwise,
             RetentionSchedule = [.. schedule.Select(line => line.Line)],
-            Routes = Routes(file, errors),
+            Destinations = destinations,
+            Routes = Routes(file, errors, [.. KnownDestinations, .. destinations]),
             RequiredFields = RequiredFields(file),
             Redaction = Redaction(file, redactionRules),
             Severities = severities,
@@ -111,7 +113,8 @@ public static partial class PolicyReader
                 "none" => ClassLock.None,
                 _ => ClassLock.Compliance,
             };
-            var one = new PolicyClass(name, Clause(fields), fields.Period("hot"), fields.Period("total"), lockMode);
+            var mayShed = fields.Optional("behind") is not null && fields.Word("behind", ["wait", "shed"]) is "shed";
+            var one = new PolicyClass(name, Clause(fields), fields.Period("hot"), fields.Period("total"), lockMode) { MayShed = mayShed };
             if (one.Hot != default && one.Total != default && !one.Total.IsNeverShorterThan(one.Hot))
             {
                 fields.FailAt("hot", $"{one.Hot} hot is longer than {one.Total} in total", "at most the total");
@@ -172,13 +175,16 @@ public static partial class PolicyReader
         }
     }
 
-    static ValueList<PolicyRoute> Routes(PolicyFields file, List<PolicyError> errors)
+    /// <summary>Names besides those that every policy knows.</summary>
+    static ValueList<string> Destinations(PolicyFields file) => file.Optional("destinations") is null ? [] : file.Texts("destinations", "the name of a destination");
+
+    static ValueList<PolicyRoute> Routes(PolicyFields file, List<PolicyError> errors, IReadOnlyCollection<string> destinations)
     {
         var routes = new List<PolicyRoute>();
         foreach (var (item, i) in file.List("routes", "a list of routes").Select((item, i) => (item, i)))
         {
             var route = new PolicyFields(errors, item, PolicyFields.Index("routes", i));
-            routes.Add(new(Clause(route), route.Predicate("when"), route.Words("to", Destinations, emptyAllowed: false)));
+            routes.Add(new(Clause(route), route.Predicate("when"), route.Words("to", destinations, emptyAllowed: false)));
             route.Done();
         }
         return [.. routes];

@@ -31,6 +31,9 @@ public sealed record PolicySnapshot
     /// <summary>The records retention schedule.</summary>
     public required ValueList<ScheduleLine> RetentionSchedule { get; init; }
 
+    /// <summary>Names of destinations that routes may use besides better-stack, cloudwatch and archive.</summary>
+    public ValueList<string> Destinations { get; init; } = [];
+
     /// <summary>Where events go: every route that matches applies.</summary>
     public required ValueList<PolicyRoute> Routes { get; init; }
 
@@ -95,7 +98,14 @@ public sealed record PolicyClause(string Id, string Text);
 /// <param name="Hot">Queryable at once.</param>
 /// <param name="Total">Kept in all, counted from the event; the hot time is part of it.</param>
 /// <param name="Lock">Object Lock of its archive objects.</param>
-public sealed record PolicyClass(string Name, string Clause, Period Hot, Period Total, ClassLock Lock);
+public sealed record PolicyClass(string Name, string Clause, Period Hot, Period Total, ClassLock Lock)
+{
+    /// <summary>
+    /// What becomes of events that a destination did not take before they have outlived their hot time: true lets go of them, counted; false keeps them hot until it has taken them.
+    /// The archive has them either way.
+    /// </summary>
+    public bool MayShed { get; init; }
+}
 
 /// <summary>Object Lock mode of a class.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ClassLock>))]
@@ -126,7 +136,7 @@ public sealed record ScheduleLine(string Record, string Class, Period Keep, stri
 /// <summary>Sends events somewhere.</summary>
 /// <param name="Clause">Clause that says so.</param>
 /// <param name="When">Which events.</param>
-/// <param name="To">Destinations: better-stack, cloudwatch, archive.</param>
+/// <param name="To">Destinations: better-stack, cloudwatch, archive, or one of <see cref="PolicySnapshot.Destinations"/>.</param>
 public sealed record PolicyRoute(string Clause, Predicate When, ValueList<string> To);
 
 /// <summary>What becomes of a redaction hit.</summary>

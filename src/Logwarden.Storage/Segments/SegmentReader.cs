@@ -50,6 +50,9 @@ public sealed class SegmentReader : IDisposable
     /// <summary>The row's event behind a zero byte: its leaf hash is the SHA-256 of this (RFC 6962).</summary>
     public ReadOnlySpan<byte> LeafInput => _event.WrittenSpan;
 
+    /// <summary>When set, row groups without any event of these journal offsets (the second is behind the last) are passed over. To be set before <see cref="Next"/>.</summary>
+    public (long From, long To)? Offsets { get; set; }
+
     /// <summary>Opens a file.</summary>
     public static SegmentReader Open(string path)
     {
@@ -154,6 +157,12 @@ public sealed class SegmentReader : IDisposable
             _group = _file!.RowGroup(_nextGroup++);
             _rowsLeft = _group.MetaData.NumRows;
             if (_rowsLeft < 0) return Fail($"row group {_nextGroup - 1} says it has {_rowsLeft} rows");
+            if (IsOutside(_group))
+            {
+                Row += _rowsLeft;
+                _rowsLeft = 0;
+                continue;
+            }
             _columns = new(_group, _json);
         }
         if (_columns!.TryTake(out var leaf, out var e) is { } wrong) return Fail($"row {Row + 1}: {wrong}");
@@ -165,6 +174,14 @@ public sealed class SegmentReader : IDisposable
         Row++;
         _rowsLeft--;
         return true;
+    }
+
+    bool IsOutside(RowGroupReader group)
+    {
+        if (Offsets is not { } wanted) return false;
+        using var column = group.MetaData.GetColumnChunkMetaData(SegmentSchema.Offset);
+        using var statistics = column.Statistics;
+        return statistics is Statistics<long> { HasMinMax: true } range && (range.Max < wanted.From || range.Min >= wanted.To);
     }
 
     bool Fail(string what)
