@@ -34,7 +34,7 @@ static class Program
             await Console.Error.WriteLineAsync("stopped; run it again to go on where it was.");
             return Cli.Interrupted;
         }
-        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException or InvalidDataException or Microsoft.Data.Sqlite.SqliteException)
         {
             await Console.Error.WriteLineAsync($"error: {broken.Message}");
             return Cli.Broken;
@@ -74,6 +74,8 @@ static class Program
         ProveCommand.Create(),
         PolicyCommand.Create(),
         SourceCommand.Create(),
+        DestinationCommand.Create(),
+        DeadLetterCommand.Create(),
         TokenCommand.Create(),
         DemoCommand.Create(),
         SqlWorkerCommand.Create(),

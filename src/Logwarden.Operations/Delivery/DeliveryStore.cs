@@ -91,6 +91,15 @@ public sealed class DeliveryStore
         return Find(destination)!;
     }
 
+    /// <summary>Goes back to an offset: the journal was lost and begins again before where the destination was.</summary>
+    public void Rewind(string destination, long position)
+    {
+        using var connection = _database.Connect();
+        using var command = ControlDatabase.Command(
+            connection, "UPDATE delivery_cursor SET position = $position WHERE destination = $name AND position > $position", ("$name", destination), ("$position", position));
+        command.ExecuteNonQuery();
+    }
+
     /// <summary>Forgets where a destination is, its counts and its dead letters.</summary>
     public void Forget(string destination)
     {

@@ -49,8 +49,9 @@ sealed class Installation : IAsyncDisposable
     readonly string _segments;
 
     Installation(
-        string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
+        string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, ControlState control, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
     {
+        Control = control;
         _segments = Path.Combine(data, "hot", "segments");
         Policy = policy;
         Journal = journal;
@@ -70,6 +71,9 @@ sealed class Installation : IAsyncDisposable
 
     /// <summary>Who may send.</summary>
     public SourceRegistry Sources { get; }
+
+    /// <summary>Destinations, own events and what else it knows.</summary>
+    public ControlState Control { get; }
 
     /// <summary>Where the archive is.</summary>
     public string ArchiveLocation => _store.Location;
@@ -112,9 +116,10 @@ sealed class Installation : IAsyncDisposable
                 aside = JournalRestart.CarryOut(options.Data, time).Aside;
                 journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
             }
-            var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), store, key, sealer, time);
+            var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), ControlState.Open(options.Data, time), store, key, sealer, time);
             installation.Note();
             if (aside is not null) await LossRecovery.TellAsync(installation, options.Data, aside, time);
+            if (!journal.IsFull) await OwnEventFeed.DrainAsync(installation, time);
             return installation;
         }
         catch

@@ -1,5 +1,6 @@
 using System.Net;
 using Logwarden.Api;
+using Logwarden.Delivery;
 
 namespace Logwarden.Hosting;
 
@@ -8,11 +9,15 @@ sealed partial class WebHost : IAsyncDisposable
 {
     readonly WebApplication _app;
     readonly SealLoop _sealing;
+    readonly OwnEventFeed _ownEvents;
+    readonly Deliveries _deliveries;
 
-    WebHost(WebApplication app, SealLoop sealing)
+    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries)
     {
         _app = app;
         _sealing = sealing;
+        _ownEvents = ownEvents;
+        _deliveries = deliveries;
         var address = app.Urls.Single();
         Endpoint = IPEndPoint.Parse(address[(address.IndexOf("//", StringComparison.Ordinal) + 2)..]);
     }
@@ -36,16 +41,7 @@ sealed partial class WebHost : IAsyncDisposable
             kestrel.Listen(endpoint);
             kestrel.Limits.MaxRequestBodySize = null; // the endpoints hold to limits of their own, with the answers that clients expect
         });
-        builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
-        });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // what it says at the start is thrown too
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        Log(builder);
         builder.Services.AddOpenApi(OpenApiSecurity.Add);
         builder.Services.AddSingleton(installation);
         builder.Services.AddSingleton(TimeProvider.System);
@@ -62,18 +58,48 @@ sealed partial class WebHost : IAsyncDisposable
         LedgerEndpoint.Map(app);
         HealthEndpoint.Map(app, loop);
         app.MapOpenApi("/openapi/{documentName}.json");
+        var ownEvents = new OwnEventFeed(installation, TimeProvider.System, app.Services.GetRequiredService<ILogger<OwnEventFeed>>());
+        var deliveries = DeliveriesOf(installation, data, app.Services.GetRequiredService<ILogger<Deliveries>>());
         try
         {
             await app.StartAsync();
+            await deliveries.StartAsync();
         }
         catch (Exception failed)
         {
+            await deliveries.DisposeAsync();
+            await ownEvents.DisposeAsync();
             await loop.DisposeAsync();
             await app.DisposeAsync();
             if (failed is not IOException) throw;
             throw new Commands.CommandException($"{endpoint} can't be listened on: {failed.GetBaseException().Message}. Stop what listens there, or choose another address and port with --listen", Commands.Cli.Broken);
         }
-        return new(app, loop);
+        return new(app, loop, ownEvents, deliveries);
+    }
+
+    static void Log(WebApplicationBuilder builder)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // what it says at the start is thrown too
+        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    static Deliveries DeliveriesOf(Installation installation, string data, ILogger log)
+    {
+        var (control, time) = (installation.Control, TimeProvider.System);
+        return new(new(
+            data, installation.Journal, control.Destinations, control.Deliveries, entry => ControlState.Make(entry, installation.Policy.Policy, time),
+            () => installation.Policy.Policy, time, log)
+        {
+            Seed = System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue),
+        });
     }
 
     /// <summary>Runs until it is told to stop.</summary>
@@ -97,6 +123,8 @@ sealed partial class WebHost : IAsyncDisposable
     {
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
+        await _deliveries.DisposeAsync();
+        await _ownEvents.DisposeAsync();
         await _sealing.DisposeAsync();
     }
 }

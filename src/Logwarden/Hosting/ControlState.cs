@@ -1,0 +1,58 @@
+using Logwarden.Commands;
+using Logwarden.Data;
+using Logwarden.Delivery;
+using Logwarden.Destinations;
+using Logwarden.Flow;
+using Logwarden.Policy;
+
+namespace Logwarden.Hosting;
+
+/// <summary>What an installation knows besides its logs, put together: for the server and for commands beside it.</summary>
+sealed class ControlState
+{
+    ControlState(ControlDatabase database, TimeProvider time)
+    {
+        Database = database;
+        Events = new(database, time);
+        Destinations = new(database, Events);
+        Deliveries = new(database, time);
+    }
+
+    /// <summary>Where it is kept.</summary>
+    public ControlDatabase Database { get; }
+
+    /// <summary>Own audit events.</summary>
+    public OwnEvents Events { get; }
+
+    /// <summary>Where events go.</summary>
+    public DestinationRegistry Destinations { get; }
+
+    /// <summary>How far each destination is.</summary>
+    public DeliveryStore Deliveries { get; }
+
+    /// <exception cref="IOException">It can't be opened; the message says what to do.</exception>
+    public static ControlState Open(string dataFolder, TimeProvider time) => new(ControlDatabase.Open(dataFolder), time);
+
+    /// <summary>Makes a destination of its configuration. Connects to nothing yet.</summary>
+    /// <exception cref="SettingException">A setting is missing or wrong.</exception>
+    /// <exception cref="CommandException">There is no such kind of destination.</exception>
+    public static IDestination Make(DestinationEntry entry, PolicySnapshot policy, TimeProvider time)
+    {
+        if (!DestinationCatalog.TryFind(entry.Type, out var type))
+            throw new CommandException($"there is no kind of destination '{entry.Type}'; `logwarden destination types` shows those there are");
+        foreach (var name in entry.Settings.Keys)
+        {
+            if (type.Settings.Any(setting => string.Equals(setting.Name, name, StringComparison.Ordinal))) continue;
+            var nearest = Match.NearestWord.Find(name, [.. type.Settings.Select(setting => setting.Name)]);
+            throw new SettingException(name, $"is none of {type.Name}{(nearest is null ? "" : $"; did you mean {nearest}?")}");
+        }
+        var hot = policy.Classes.ToDictionary(one => one.Name, one => Days(one.Hot, time), StringComparer.Ordinal);
+        return type.Open(new(entry.Name, entry.Settings, hot, time));
+    }
+
+    static int Days(Period period, TimeProvider time)
+    {
+        var now = time.GetUtcNow();
+        return (int)Math.Ceiling((period.AddTo(now) - now).TotalDays);
+    }
+}
