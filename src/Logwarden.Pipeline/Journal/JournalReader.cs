@@ -159,7 +159,8 @@ public sealed class JournalReader : IDisposable
             batch.Grow(wanted);
             return;
         }
-        if (got == 0 && File.Exists(Path.Combine(_directory, JournalFormat.FileName(_next))))
+        // It may have been released while it was open, and the one behind it too: the next look finds that out.
+        if (got == 0 && (File.Exists(Path.Combine(_directory, JournalFormat.FileName(_next))) || !File.Exists(_path)))
         {
             Close();
             if (_next == Position) return;
