@@ -74,6 +74,7 @@ static class Program
         ProveCommand.Create(),
         PolicyCommand.Create(),
         SourceCommand.Create(),
+        StatusCommand.Create(),
         DestinationCommand.Create(),
         DeadLetterCommand.Create(),
         TokenCommand.Create(),

@@ -62,6 +62,9 @@ public sealed class DiskJournal : IDisposable, IJournalEnd
     /// <summary>Bytes of all journal files kept.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
+    /// <summary>Bytes of files beyond which it takes nothing.</summary>
+    public long BytesMax => _options.BytesMax;
+
     /// <summary>Whether it takes nothing until something that it holds is released.</summary>
     public bool IsFull => Bytes > _options.BytesMax;
 

@@ -16,6 +16,7 @@ sealed class ControlState
         Events = new(database, time);
         Destinations = new(database, Events);
         Deliveries = new(database, time);
+        Canaries = new(database, time);
     }
 
     /// <summary>Where it is kept.</summary>
@@ -29,6 +30,9 @@ sealed class ControlState
 
     /// <summary>How far each destination is.</summary>
     public DeliveryStore Deliveries { get; }
+
+    /// <summary>Proof that the ways work.</summary>
+    public Canaries Canaries { get; }
 
     /// <exception cref="IOException">It can't be opened; the message says what to do.</exception>
     public static ControlState Open(string dataFolder, TimeProvider time) => new(ControlDatabase.Open(dataFolder), time);

@@ -197,6 +197,11 @@ sealed class Installation : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a sealed object of the archive itself, not of the hot store, has an event of this id, and the tree proves it.</summary>
+    /// <exception cref="IOException">The archive failed, or is not as it was sealed.</exception>
+    public async Task<bool> IsInArchiveAsync(string eventId, CancellationToken cancel) =>
+        await new Verify.EventProofs(_store, [_key.Verifier], hotDirectory: null).Build(eventId, cancel) is not null;
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -11,9 +11,13 @@ sealed partial class WebHost : IAsyncDisposable
     readonly SealLoop _sealing;
     readonly OwnEventFeed _ownEvents;
     readonly Deliveries _deliveries;
+    readonly CanaryLoop _canaries;
+    readonly ObserverLoop _observers;
 
-    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries)
+    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries, CanaryLoop canaries, ObserverLoop observers)
     {
+        _canaries = canaries;
+        _observers = observers;
         _app = app;
         _sealing = sealing;
         _ownEvents = ownEvents;
@@ -57,9 +61,10 @@ sealed partial class WebHost : IAsyncDisposable
         QueryEndpoint.Map(app);
         LedgerEndpoint.Map(app);
         HealthEndpoint.Map(app, loop);
+        var deliveries = DeliveriesOf(installation, data, app.Services.GetRequiredService<ILogger<Deliveries>>());
+        StatusEndpoint.Map(app, deliveries, loop, data);
         app.MapOpenApi("/openapi/{documentName}.json");
         var ownEvents = new OwnEventFeed(installation, TimeProvider.System, app.Services.GetRequiredService<ILogger<OwnEventFeed>>());
-        var deliveries = DeliveriesOf(installation, data, app.Services.GetRequiredService<ILogger<Deliveries>>());
         try
         {
             await app.StartAsync();
@@ -74,7 +79,11 @@ sealed partial class WebHost : IAsyncDisposable
             if (failed is not IOException) throw;
             throw new Commands.CommandException($"{endpoint} can't be listened on: {failed.GetBaseException().Message}. Stop what listens there, or choose another address and port with --listen", Commands.Cli.Broken);
         }
-        return new(app, loop, ownEvents, deliveries);
+        var canaries = new CanaryLoop(installation, deliveries, Canaries.Every, TimeProvider.System, app.Services.GetRequiredService<ILogger<CanaryLoop>>());
+        var observers = new ObserverLoop(installation.Journal, [installation.Control.Canaries.Observe], TimeProvider.System, app.Services.GetRequiredService<ILogger<ObserverLoop>>());
+        var host = new WebHost(app, loop, ownEvents, deliveries, canaries, observers);
+        ServerAddress.Write(data, host.Endpoint);
+        return host;
     }
 
     static void Log(WebApplicationBuilder builder)
@@ -98,6 +107,7 @@ sealed partial class WebHost : IAsyncDisposable
             data, installation.Journal, control.Destinations, control.Deliveries, entry => ControlState.Make(entry, installation.Policy.Policy, time),
             () => installation.Policy.Policy, time, log)
         {
+            Settled = control.Canaries.Settled,
             Seed = System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue),
         });
     }
@@ -123,6 +133,8 @@ sealed partial class WebHost : IAsyncDisposable
     {
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
+        await _observers.DisposeAsync();
+        await _canaries.DisposeAsync();
         await _deliveries.DisposeAsync();
         await _ownEvents.DisposeAsync();
         await _sealing.DisposeAsync();
