@@ -13,9 +13,11 @@ sealed partial class WebHost : IAsyncDisposable
     readonly Deliveries _deliveries;
     readonly CanaryLoop _canaries;
     readonly ObserverLoop _observers;
+    readonly Telemetry _telemetry;
 
-    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries, CanaryLoop canaries, ObserverLoop observers)
+    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries, CanaryLoop canaries, ObserverLoop observers, Telemetry telemetry)
     {
+        _telemetry = telemetry;
         _canaries = canaries;
         _observers = observers;
         _app = app;
@@ -54,6 +56,7 @@ sealed partial class WebHost : IAsyncDisposable
         builder.Services.AddSingleton<SourceEndpoint>();
         builder.Services.AddSingleton<ApiGuard>();
         builder.Services.AddQuery(data);
+        Telemetry.Add(builder.Services);
         var app = builder.Build();
         installation.Sources.Unreadable = reason => LogUnreadable(app.Logger, reason);
         var loop = new SealLoop(installation, sealing, TimeProvider.System, app.Services.GetRequiredService<ILogger<SealLoop>>());
@@ -63,6 +66,7 @@ sealed partial class WebHost : IAsyncDisposable
         HealthEndpoint.Map(app, loop);
         var deliveries = DeliveriesOf(installation, data, app.Services.GetRequiredService<ILogger<Deliveries>>());
         StatusEndpoint.Map(app, deliveries, loop, data);
+        MetricsEndpoint.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         var ownEvents = new OwnEventFeed(installation, TimeProvider.System, app.Services.GetRequiredService<ILogger<OwnEventFeed>>());
         try
@@ -81,7 +85,8 @@ sealed partial class WebHost : IAsyncDisposable
         }
         var canaries = new CanaryLoop(installation, deliveries, Canaries.Every, TimeProvider.System, app.Services.GetRequiredService<ILogger<CanaryLoop>>());
         var observers = new ObserverLoop(installation.Journal, [installation.Control.Canaries.Observe], TimeProvider.System, app.Services.GetRequiredService<ILogger<ObserverLoop>>());
-        var host = new WebHost(app, loop, ownEvents, deliveries, canaries, observers);
+        var telemetry = new Telemetry(() => StatusReport.Of(installation, deliveries, loop, data, TimeProvider.System), TimeProvider.System);
+        var host = new WebHost(app, loop, ownEvents, deliveries, canaries, observers, telemetry);
         ServerAddress.Write(data, host.Endpoint);
         return host;
     }
@@ -133,6 +138,7 @@ sealed partial class WebHost : IAsyncDisposable
     {
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
+        _telemetry.Dispose();
         await _observers.DisposeAsync();
         await _canaries.DisposeAsync();
         await _deliveries.DisposeAsync();
