@@ -24,6 +24,9 @@ public sealed record DestinationSetting(string Name, string What, bool IsRequire
 /// <param name="Time">Clock.</param>
 public sealed record DestinationContext(string Name, IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, int> Classes, TimeProvider Time)
 {
+    /// <summary>Takes a sentence for people about something that was found and put right, or that somebody should look at, and that holds no delivery up.</summary>
+    public Action<string> Tell { get; init; } = static _ => { };
+
     /// <summary>A setting, or null.</summary>
     public string? Optional(string name) => Settings.GetValueOrDefault(name);
 

@@ -60,6 +60,9 @@ public abstract record Answer
     {
         /// <summary>Indexes of the events that are durable on the far side all the same.</summary>
         public IReadOnlyList<int> Taken { get; init; } = [];
+
+        /// <summary>Events that will never be taken, told already now. Those that are in neither list are tried again.</summary>
+        public IReadOnlyList<RefusedEvent> Refusals { get; init; } = [];
     }
 
     /// <summary>None of it was taken, and none will be until somebody puts something right: credentials, a quota, a name. Raises the alarm at once.</summary>
