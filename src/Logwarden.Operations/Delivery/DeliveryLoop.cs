@@ -250,6 +250,7 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
                 _work.Push(indexes[..(indexes.Length / 2)]);
                 return true;
             case Answer.Later later:
+                foreach (var (index, reason) in later.Refusals) _settlement.Refuse(indexes[index], reason);
                 Took([.. later.Taken.Select(index => indexes[index])], later.Taken);
                 _work.Push([.. indexes.Where(index => _settlement.IsOpen(index))]);
                 return await PauseAsync(later.RetryAfter, later.Reason, cancel);

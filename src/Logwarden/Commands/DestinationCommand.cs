@@ -171,7 +171,7 @@ static class DestinationCommand
     {
         try
         {
-            ControlState.Make(entry, policy, TimeProvider.System).DisposeAsync().AsTask().GetAwaiter().GetResult();
+            ControlState.Make(entry, policy, TimeProvider.System, static _ => { }).DisposeAsync().AsTask().GetAwaiter().GetResult();
         }
         catch (SettingException wrong)
         {

@@ -38,9 +38,13 @@ sealed class ControlState
     public static ControlState Open(string dataFolder, TimeProvider time) => new(ControlDatabase.Open(dataFolder), time);
 
     /// <summary>Makes a destination of its configuration. Connects to nothing yet.</summary>
+    /// <param name="entry">The configuration.</param>
+    /// <param name="policy">Policy in force.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="tell">Takes what it finds and puts right.</param>
     /// <exception cref="SettingException">A setting is missing or wrong.</exception>
     /// <exception cref="CommandException">There is no such kind of destination.</exception>
-    public static IDestination Make(DestinationEntry entry, PolicySnapshot policy, TimeProvider time)
+    public static IDestination Make(DestinationEntry entry, PolicySnapshot policy, TimeProvider time, Action<string> tell)
     {
         if (!DestinationCatalog.TryFind(entry.Type, out var type))
             throw new CommandException($"there is no kind of destination '{entry.Type}'; `logwarden destination types` shows those there are");
@@ -51,8 +55,12 @@ sealed class ControlState
             throw new SettingException(name, $"is none of {type.Name}{(nearest is null ? "" : $"; did you mean {nearest}?")}");
         }
         var hot = policy.Classes.ToDictionary(one => one.Name, one => Days(one.Hot, time), StringComparer.Ordinal);
-        return type.Open(new(entry.Name, entry.Settings, hot, time));
+        return type.Open(new(entry.Name, entry.Settings, hot, time) { Tell = tell });
     }
+
+    /// <summary>Keeps what a destination found as an own event: somebody changed how it keeps logs, or took rights away that guard it.</summary>
+    public void Found(string destination, string what) =>
+        Events.Write(new("destination.notice", destination) { Severity = "warning", Message = what });
 
     static int Days(Period period, TimeProvider time)
     {

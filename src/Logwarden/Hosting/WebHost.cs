@@ -109,7 +109,8 @@ sealed partial class WebHost : IAsyncDisposable
     {
         var (control, time) = (installation.Control, TimeProvider.System);
         return new(new(
-            data, installation.Journal, control.Destinations, control.Deliveries, entry => ControlState.Make(entry, installation.Policy.Policy, time),
+            data, installation.Journal, control.Destinations, control.Deliveries,
+            entry => ControlState.Make(entry, installation.Policy.Policy, time, what => control.Found(entry.Name, what)),
             () => installation.Policy.Policy, time, log)
         {
             Settled = control.Canaries.Settled,
