@@ -1,8 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Amazon.Runtime;
-using Polly;
-using Polly.CircuitBreaker;
 
 namespace Logwarden.Aws;
 
@@ -96,14 +94,6 @@ public sealed class AwsJsonClient(HttpClient http, AwsCredentials credentials, A
             return Read(response, await response.Content.ReadAsByteArrayAsync(both.Token));
         }
         catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
-        {
-            throw new IOException($"{service.Endpoint.Host} did not answer in time.", late);
-        }
-        catch (BrokenCircuitException open)
-        {
-            throw new HttpRequestException($"{service.Endpoint.Host} failed too often just now and is left alone for a while.", open);
-        }
-        catch (ExecutionRejectedException late)
         {
             throw new IOException($"{service.Endpoint.Host} did not answer in time.", late);
         }

@@ -140,7 +140,7 @@ public sealed partial class CloudWatchDestination : IDestination
             if (outcome.Failure is not null) return;
             lock (gone) gone.Add(call);
         });
-        foreach (var call in gone.DistinctBy(call => call.Stream.Group)) _groups.Lost(call.Stream);
+        foreach (var call in gone.DistinctBy(call => call.Stream.Group, StringComparer.Ordinal)) _groups.Lost(call.Stream);
         foreach (var call in gone)
         {
             if (outcome.Failure is not null) return;

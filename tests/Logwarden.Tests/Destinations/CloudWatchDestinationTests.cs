@@ -285,10 +285,9 @@ public sealed class CloudWatchDestinationTests : IAsyncLifetime
 
         var later = Assert.IsType<Answer.Later>(await _world.Destination.SendAsync(batch, CloudWatchWorld.Cancel));
 
-        var settled = later.Taken.Concat(later.Refusals.Select(e => e.Index)).ToHashSet();
+        var settled = later.Taken.Concat(later.Refusals.Select(e => e.Index));
         Assert.DoesNotContain(1, later.Taken);
-        batch.Remove(settled);
-        var next = await _world.Destination.SendAsync(batch, CloudWatchWorld.Cancel);
+        var next = await _world.Destination.SendAsync(CloudWatchWorld.Without(batch, settled), CloudWatchWorld.Cancel);
         Assert.True(next is Answer.Accepted || next is Answer.Refused { Events.Count: 1 });
         Assert.Equal(["evt-00000000", "evt-00000002", "evt-00000100", "evt-00000101"], _world.StoredIds());
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Amazon.Runtime;
@@ -79,6 +78,14 @@ sealed class CloudWatchWorld : IAsyncDisposable
             batch.Add(encoded, e, Destination);
         }
         return batch;
+    }
+
+    /// <summary>What is left of a batch.</summary>
+    public static EventBatch Without(EventBatch batch, IEnumerable<int> indexes)
+    {
+        var rest = new EventBatch();
+        rest.CopyFrom(batch, [.. Enumerable.Range(0, batch.Count).Except(indexes)]);
+        return rest;
     }
 
     public ValueTask<Answer> SendAsync(params IEnumerable<byte[]> events) => Destination.SendAsync(Batch(events), Cancel);
