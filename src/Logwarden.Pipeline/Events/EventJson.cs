@@ -12,51 +12,19 @@ namespace Logwarden.Events;
 /// </summary>
 public static class EventJson
 {
-    /// <summary>Appends the event and a line feed.</summary>
-    public static void Write(IBufferWriter<byte> output, in StoredEvent e)
-    {
-        var at = Place(e.Json, out var isFirst, out var hasUnmapped);
-        output.Write(e.Json[..at]);
-        if (!hasUnmapped) output.Write(isFirst ? "\"unmapped\":{"u8 : ",\"unmapped\":{"u8);
-        output.Write("\"logwarden\":"u8);
-        Facts(output, e);
-        if (!hasUnmapped) output.Write("}"u8);
-        else if (!isFirst) output.Write(","u8);
-        output.Write(e.Json[at..]);
-        output.Write("\n"u8);
-    }
+    [ThreadStatic]
+    static EventLine? _lines;
 
-    /// <summary>Where the facts go: behind the brace of a top-level <c>unmapped</c>, or before the last brace.</summary>
-    static int Place(ReadOnlySpan<byte> json, out bool isFirst, out bool hasUnmapped)
-    {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 256 });
-        reader.Read();
-        isFirst = true;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var isUnmapped = reader.ValueTextEquals("unmapped"u8);
-            reader.Read();
-            if (isUnmapped && reader.TokenType == JsonTokenType.StartObject)
-            {
-                var at = checked((int)reader.TokenStartIndex) + 1;
-                reader.Read();
-                isFirst = reader.TokenType == JsonTokenType.EndObject;
-                hasUnmapped = true;
-                return at;
-            }
-            isFirst = false;
-            reader.Skip();
-        }
-        hasUnmapped = false;
-        return json.LastIndexOf((byte)'}');
-    }
+    /// <summary>Appends the event and a line feed. Never throws, whatever the event holds.</summary>
+    public static void Write(IBufferWriter<byte> output, in StoredEvent e) => (_lines ??= new([], null)).Write(output, e);
 
-    static void Facts(IBufferWriter<byte> output, in StoredEvent e)
+    /// <summary>Writes the policy's own facts of an event as an object.</summary>
+    internal static void WriteFacts(Utf8JsonWriter json, in StoredEvent e)
     {
-        using var json = new Utf8JsonWriter(output);
+        Span<byte> micros = stackalloc byte[MicrosMax];
         json.WriteStartObject();
-        json.WriteString("event_id"u8, e.Id);
-        json.WriteString("class"u8, e.Class);
+        json.WriteString("event_id"u8, EventLine.Valid(e.Id));
+        json.WriteString("class"u8, EventLine.Valid(e.Class));
         json.WriteStartArray("kinds"u8);
         for (var i = 0; i < 4; i++)
         {
@@ -69,24 +37,24 @@ public static class EventJson
             if (((int)e.Missing & (1 << i)) != 0) json.WriteStringValue(MissingNames[i]);
         }
         json.WriteEndArray();
-        Columns(json, e);
-        json.WriteString("source"u8, e.Source);
-        json.WriteString("format"u8, e.Format);
+        json.WriteString("time"u8, micros[..Micros(e.TimeMicros, micros)]);
+        Optional(json, "user"u8, e.User);
+        Optional(json, "ip"u8, e.Ip);
+        Optional(json, "action"u8, e.Action);
+        Optional(json, "object"u8, e.Object);
+        json.WriteString("source"u8, EventLine.Valid(e.Source));
+        json.WriteString("format"u8, EventLine.Valid(e.Format));
         json.WriteNumber("offset"u8, e.Offset);
-        json.WriteString("ingested"u8, Micros(e.IngestedMicros));
+        json.WriteString("ingested"u8, micros[..Micros(e.IngestedMicros, micros)]);
         json.WriteStartObject("redactions"u8);
         Redactions(json, e.Redactions);
         json.WriteEndObject();
         json.WriteEndObject();
     }
 
-    static void Columns(Utf8JsonWriter json, in StoredEvent e)
+    static void Optional(Utf8JsonWriter json, ReadOnlySpan<byte> name, OptionalText text)
     {
-        json.WriteString("time"u8, Micros(e.TimeMicros));
-        if (e.User.HasValue) json.WriteString("user"u8, e.User.Utf8);
-        if (e.Ip.HasValue) json.WriteString("ip"u8, e.Ip.Utf8);
-        if (e.Action.HasValue) json.WriteString("action"u8, e.Action.Utf8);
-        if (e.Object.HasValue) json.WriteString("object"u8, e.Object.Utf8);
+        if (text.HasValue) json.WriteString(name, EventLine.Valid(text.Utf8));
     }
 
     static void Redactions(Utf8JsonWriter json, ReadOnlySpan<byte> counts)
@@ -97,18 +65,32 @@ public static class EventJson
             var item = end < 0 ? counts : counts[..end];
             counts = end < 0 ? [] : counts[(end + 1)..];
             var equals = item.IndexOf((byte)'=');
-            if (equals > 0 && Utf8Parser.TryParse(item[(equals + 1)..], out long count, out _)) json.WriteNumber(Encoding.UTF8.GetString(item[..equals]), count);
+            if (equals > 0 && Utf8Parser.TryParse(item[(equals + 1)..], out long count, out _)) json.WriteNumber(EventLine.Valid(item[..equals]), count);
         }
     }
 
     /// <summary>Unix microseconds as RFC 3339, UTC; times outside of what a calendar holds as the plain number.</summary>
     public static string Micros(long micros)
     {
-        const long Max = 253_402_300_799_999_999;
-        const long Min = -62_135_596_800_000_000;
-        if (micros is < Min or > Max) return micros.ToString(CultureInfo.InvariantCulture);
-        return UnixMicros.ToInstant(micros).ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
+        Span<byte> text = stackalloc byte[MicrosMax];
+        return Encoding.ASCII.GetString(text[..Micros(micros, text)]);
     }
+
+    /// <summary>The same, into a buffer of at least <see cref="MicrosMax"/> bytes.</summary>
+    /// <returns>Bytes written.</returns>
+    public static int Micros(long micros, Span<byte> text)
+    {
+        int written;
+        if (!IsInCalendar(micros)) micros.TryFormat(text, out written, provider: CultureInfo.InvariantCulture);
+        else UnixMicros.ToInstant(micros).TryFormat(text, out written, "yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
+        return written;
+    }
+
+    /// <summary>Whether a time is in the years 1 to 9999.</summary>
+    public static bool IsInCalendar(long micros) => micros is >= -62_135_596_800_000_000 and <= 253_402_300_799_999_999;
+
+    /// <summary>Most bytes of a time as text.</summary>
+    public const int MicrosMax = 32;
 
     /// <summary>Clause ids of the bits of <see cref="LogKinds"/>, in order of bit.</summary>
     public static IReadOnlyList<string> KindNames { get; } = ["LOG-1", "LOG-2", "LOG-3", "LOG-4"];
