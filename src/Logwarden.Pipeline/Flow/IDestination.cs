@@ -25,6 +25,8 @@ public interface IDestination : IAsyncDisposable
     /// <param name="wanted">What to look for.</param>
     /// <param name="cancel">Gives up.</param>
     /// <returns>The ids that are there; null when the far side can't be read, so that its acknowledgement is all the proof there is.</returns>
+    /// <exception cref="HttpRequestException">It can't be told now; the message says why, for people, without a credential. Ask again later.</exception>
+    /// <exception cref="IOException">The connection broke. Ask again later.</exception>
     ValueTask<IReadOnlySet<string>?> FindAsync(IReadOnlyList<SentEvent> wanted, CancellationToken cancel) => new((IReadOnlySet<string>?)null);
 }
 
