@@ -44,11 +44,38 @@ public sealed record DestinationContext(string Name, IReadOnlyDictionary<string,
         return address.UserInfo.Length == 0 ? address : throw new SettingException(name, "must not hold a password; there is a setting for it");
     }
 
+    /// <summary>The address of a service that is given secrets: <c>https://…</c>, on this machine also <c>http://…</c>. Null when it is not set.</summary>
+    /// <exception cref="SettingException">It is not one.</exception>
+    public Uri? Service(string name)
+    {
+        var address = Address(name, "https", "http");
+        return address is null or { Scheme: "https" } or { IsLoopback: true } ? address : throw new SettingException(name, "must begin with https://, or anyone on the way could read what is sent");
+    }
+
     /// <summary>The value of a secret setting, read now: a rotated one is taken without a restart. Null when it is not set.</summary>
     /// <exception cref="SettingException">The file or the variable is not there.</exception>
-    public string? Secret(string name)
+    public string? Secret(string name) => Optional(name) is { } text ? ReadSecret(name, text) : null;
+
+    /// <summary>The same, for a secret that must be there and goes into the header of a request.</summary>
+    /// <exception cref="SettingException">It is not there, or a header can't hold it.</exception>
+    public string HeaderSecret(string name) => ReadHeaderSecret(name, Required(name));
+
+    /// <summary>The value of a secret that goes into the header of a request, read now.</summary>
+    /// <param name="name">Name of the setting, for the message of an error.</param>
+    /// <param name="text"><c>file:PATH</c> or <c>env:NAME</c>.</param>
+    /// <exception cref="SettingException">It is not there, or a header can't hold it.</exception>
+    public static string ReadHeaderSecret(string name, string text)
     {
-        if (Optional(name) is not { } text) return null;
+        var value = ReadSecret(name, text);
+        return value.AsSpan().ContainsAnyExceptInRange(' ', '~') ? throw new SettingException(name, $"names {text}, which holds more than one line of plain ASCII") : value;
+    }
+
+    /// <summary>The value of a secret, read now.</summary>
+    /// <param name="name">Name of the setting, for the message of an error.</param>
+    /// <param name="text"><c>file:PATH</c> or <c>env:NAME</c>.</param>
+    /// <exception cref="SettingException">The file or the variable is not there.</exception>
+    public static string ReadSecret(string name, string text)
+    {
         if (text.StartsWith("env:", StringComparison.Ordinal))
             return Environment.GetEnvironmentVariable(text[4..]) is { Length: > 0 } value ? value : throw new SettingException(name, $"names the variable {text[4..]}, which is not set");
         if (!text.StartsWith("file:", StringComparison.Ordinal)) throw new SettingException(name, "must be file:PATH or env:NAME, so that no secret stands in a configuration");
@@ -56,7 +83,7 @@ public sealed record DestinationContext(string Name, IReadOnlyDictionary<string,
         {
             return File.ReadAllText(text[5..]).Trim() is { Length: > 0 } value ? value : throw new SettingException(name, $"names the file {text[5..]}, which is empty");
         }
-        catch (Exception bad) when (bad is IOException or UnauthorizedAccessException)
+        catch (Exception bad) when (bad is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new SettingException(name, $"names the file {text[5..]}, which can't be read: {bad.Message}", bad);
         }
@@ -83,7 +110,7 @@ public sealed class SettingException(string setting, string what, Exception? inn
 public static class DestinationCatalog
 {
     /// <summary>All of them, by name.</summary>
-    public static IReadOnlyList<DestinationType> All { get; } = [CloudWatchDestination.Type];
+    public static IReadOnlyList<DestinationType> All { get; } = [BetterStackDestination.Type, CloudWatchDestination.Type, FileDestination.Type, HttpJsonDestination.Type];
 
     /// <summary>The kind of that name.</summary>
     public static bool TryFind(string name, [NotNullWhen(true)] out DestinationType? type)
