@@ -81,13 +81,18 @@ public class BetterStackSqlTests
     {
         await using var rig = await SentAsync(1);
         var held = rig.Far.Sql.Hold();
-        var others = new List<BetterStackRig>();
         using var client = new HttpClient { DefaultRequestHeaders = { Authorization = new("Basic", Convert.ToBase64String("reader:reader-password"u8)) } };
-        var running = Enumerable.Range(0, 4).Select(_ => client.PostAsync(rig.Far.QueryEndpoint, new StringContent("SELECT"), Cancel)).ToList();
+        async Task<int> AskAsync()
+        {
+            using var query = new StringContent("SELECT");
+            using var answer = await client.PostAsync(rig.Far.QueryEndpoint, query, Cancel);
+            return (int)answer.StatusCode;
+        }
+        var running = Enumerable.Range(0, 4).Select(_ => AskAsync()).ToList();
         while (rig.Far.Sql.Running < 4) await Task.Yield();
         Assert.Contains("429", (await Assert.ThrowsAsync<HttpRequestException>(() => FindAsync(rig, Sent(0)))).Message, StringComparison.Ordinal);
         held.Dispose();
-        Assert.All(await Task.WhenAll(running), answer => Assert.Equal(400, (int)answer.StatusCode));
+        Assert.All(await Task.WhenAll(running), status => Assert.Equal(400, status));
         rig.Far.Sql.Password = "another";
         Assert.Contains("403", (await Assert.ThrowsAsync<HttpRequestException>(() => FindAsync(rig, Sent(0)))).Message, StringComparison.Ordinal);
     }
