@@ -1,8 +1,6 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using System.Text.Unicode;
 using Amazon;
 using Amazon.Runtime.CredentialManagement;
 using Logwarden.Aws;
@@ -38,12 +36,7 @@ public sealed partial class CloudWatchDestination : IDestination
     /// <summary>Ids of these characters stand in the event's JSON as they are, and in a filter pattern too.</summary>
     static readonly SearchValues<char> PlainInPattern = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/@=-");
 
-    readonly SocketsHttpHandler _handler = new()
-    {
-        AllowAutoRedirect = false,
-        ConnectTimeout = TimeSpan.FromSeconds(15),
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-    };
+    readonly HttpMessageHandler _handler;
     readonly HttpClient _http;
     readonly CloudWatchLogs _logs;
     readonly LogGroups _groups;
@@ -57,6 +50,7 @@ public sealed partial class CloudWatchDestination : IDestination
     internal CloudWatchDestination(AwsCredentials credentials, AwsService service, string prefix, DestinationContext context)
     {
         (_prefix, _time, _tell) = (prefix, context.Time, context.Tell);
+        _handler = DestinationHttp.Handler(service.Endpoint, AwsJsonClient.CallTimeout, context.Time);
         // Each call has its own limit of time.
         _http = new(_handler) { Timeout = Timeout.InfiniteTimeSpan };
         _logs = new(new(_http, credentials, service, context.Time));
@@ -72,9 +66,7 @@ public sealed partial class CloudWatchDestination : IDestination
     {
         var line = new ArrayBufferWriter<byte>(e.Json.Length + 512);
         EventJson.Write(line, e);
-        var message = line.WrittenSpan[..^1];
-        // What is no UTF-8 would be replaced on the way, after its length was counted.
-        output.Write(Utf8.IsValid(message) ? message : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(message)));
+        output.Write(line.WrittenSpan[..^1]);
     }
 
     /// <summary>

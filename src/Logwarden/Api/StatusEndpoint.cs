@@ -1,4 +1,3 @@
-using Logwarden.Delivery;
 using Logwarden.Hosting;
 
 namespace Logwarden.Api;
@@ -7,11 +6,11 @@ namespace Logwarden.Api;
 static class StatusEndpoint
 {
     /// <summary>Adds the route.</summary>
-    public static void Map(IEndpointRouteBuilder routes, Deliveries deliveries, SealLoop sealing, string data) => routes
-        .MapGet("/api/v1/status", (HttpContext http, Installation installation, AccessLog access, TimeProvider time) =>
+    public static void Map(IEndpointRouteBuilder routes, Func<StatusReport> report) => routes
+        .MapGet("/api/v1/status", (HttpContext http, AccessLog access) =>
         {
             access.Record(new(ApiGuard.Actor(http), "status", "") { Ip = http.Connection.RemoteIpAddress?.ToString() });
-            return Results.Json(StatusReport.Of(installation, deliveries, sealing, data, time), StatusJson.Default.StatusReport);
+            return Results.Json(report(), StatusJson.Default.StatusReport);
         })
         .AddEndpointFilter<ApiGuard>()
         .Produces<StatusReport>(StatusCodes.Status200OK)

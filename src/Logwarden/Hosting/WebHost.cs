@@ -1,29 +1,17 @@
 using System.Net;
 using Logwarden.Api;
-using Logwarden.Delivery;
 
 namespace Logwarden.Hosting;
 
-/// <summary>The HTTP server: routes, health, OpenAPI, and the loop that seals.</summary>
+/// <summary>The HTTP server: routes, health, OpenAPI; and what goes on beside it.</summary>
 sealed partial class WebHost : IAsyncDisposable
 {
     readonly WebApplication _app;
-    readonly SealLoop _sealing;
-    readonly OwnEventFeed _ownEvents;
-    readonly Deliveries _deliveries;
-    readonly CanaryLoop _canaries;
-    readonly ObserverLoop _observers;
-    readonly Telemetry _telemetry;
+    readonly BackgroundLoops _loops;
 
-    WebHost(WebApplication app, SealLoop sealing, OwnEventFeed ownEvents, Deliveries deliveries, CanaryLoop canaries, ObserverLoop observers, Telemetry telemetry)
+    WebHost(WebApplication app, BackgroundLoops loops)
     {
-        _telemetry = telemetry;
-        _canaries = canaries;
-        _observers = observers;
-        _app = app;
-        _sealing = sealing;
-        _ownEvents = ownEvents;
-        _deliveries = deliveries;
+        (_app, _loops) = (app, loops);
         var address = app.Urls.Single();
         Endpoint = IPEndPoint.Parse(address[(address.IndexOf("//", StringComparison.Ordinal) + 2)..]);
     }
@@ -59,36 +47,36 @@ sealed partial class WebHost : IAsyncDisposable
         Telemetry.Add(builder.Services);
         var app = builder.Build();
         installation.Sources.Unreadable = reason => LogUnreadable(app.Logger, reason);
-        var loop = new SealLoop(installation, sealing, TimeProvider.System, app.Services.GetRequiredService<ILogger<SealLoop>>());
-        SourceEndpoint.Map(app);
-        QueryEndpoint.Map(app);
-        LedgerEndpoint.Map(app);
-        HealthEndpoint.Map(app, loop);
-        var deliveries = DeliveriesOf(installation, data, app.Services.GetRequiredService<ILogger<Deliveries>>());
-        StatusEndpoint.Map(app, deliveries, loop, data);
-        MetricsEndpoint.Map(app);
-        app.MapOpenApi("/openapi/{documentName}.json");
-        var ownEvents = new OwnEventFeed(installation, TimeProvider.System, app.Services.GetRequiredService<ILogger<OwnEventFeed>>());
+#pragma warning disable CA2000 // the host disposes of them, or the failure below
+        var loops = new BackgroundLoops(installation, data, sealing, app.Services.GetRequiredService<ILoggerFactory>());
+#pragma warning restore CA2000
+        Map(app, loops, data);
         try
         {
             await app.StartAsync();
-            await deliveries.StartAsync();
+            var host = new WebHost(app, loops);
+            ServerAddress.Write(data, host.Endpoint);
+            await loops.StartAsync();
+            return host;
         }
         catch (Exception failed)
         {
-            await deliveries.DisposeAsync();
-            await ownEvents.DisposeAsync();
-            await loop.DisposeAsync();
             await app.DisposeAsync();
+            await loops.DisposeAsync();
             if (failed is not IOException) throw;
             throw new Commands.CommandException($"{endpoint} can't be listened on: {failed.GetBaseException().Message}. Stop what listens there, or choose another address and port with --listen", Commands.Cli.Broken);
         }
-        var canaries = new CanaryLoop(installation, deliveries, Canaries.Every, TimeProvider.System, app.Services.GetRequiredService<ILogger<CanaryLoop>>());
-        var observers = new ObserverLoop(installation.Journal, [installation.Control.Canaries.Observe], TimeProvider.System, app.Services.GetRequiredService<ILogger<ObserverLoop>>());
-        var telemetry = new Telemetry(() => StatusReport.Of(installation, deliveries, loop, data, TimeProvider.System), TimeProvider.System);
-        var host = new WebHost(app, loop, ownEvents, deliveries, canaries, observers, telemetry);
-        ServerAddress.Write(data, host.Endpoint);
-        return host;
+    }
+
+    static void Map(WebApplication app, BackgroundLoops loops, string data)
+    {
+        SourceEndpoint.Map(app);
+        QueryEndpoint.Map(app);
+        LedgerEndpoint.Map(app);
+        HealthEndpoint.Map(app, loops.Sealing);
+        StatusEndpoint.Map(app, loops.Report);
+        MetricsEndpoint.Map(app);
+        app.MapOpenApi("/openapi/{documentName}.json");
     }
 
     static void Log(WebApplicationBuilder builder)
@@ -103,19 +91,6 @@ sealed partial class WebHost : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // what it says at the start is thrown too
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
-
-    static Deliveries DeliveriesOf(Installation installation, string data, ILogger log)
-    {
-        var (control, time) = (installation.Control, TimeProvider.System);
-        return new(new(
-            data, installation.Journal, control.Destinations, control.Deliveries,
-            entry => ControlState.Make(entry, installation.Policy.Policy, time, what => control.Found(entry.Name, what)),
-            () => installation.Policy.Policy, time, log)
-        {
-            Settled = control.Canaries.Settled,
-            Seed = System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue),
-        });
     }
 
     /// <summary>Runs until it is told to stop.</summary>
@@ -134,16 +109,11 @@ sealed partial class WebHost : IAsyncDisposable
     [LoggerMessage(1, LogLevel.Error, "Who sends is told by the list of sources as it was before: {Reason}")]
     static partial void LogUnreadable(ILogger log, string reason);
 
-    /// <summary>Stops listening, finishes what is under way, then the seal under way.</summary>
+    /// <summary>Stops listening, finishes what is under way, then what goes on beside it.</summary>
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
-        _telemetry.Dispose();
-        await _observers.DisposeAsync();
-        await _canaries.DisposeAsync();
-        await _deliveries.DisposeAsync();
-        await _ownEvents.DisposeAsync();
-        await _sealing.DisposeAsync();
+        await _loops.DisposeAsync();
     }
 }

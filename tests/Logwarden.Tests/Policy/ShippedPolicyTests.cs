@@ -75,7 +75,7 @@ public class ShippedPolicyTests
     {
         using var text = new StringWriter();
         Assert.Equal(0, PolicyCheck.Show(null, null, text, json: false));
-        Assert.Contains("  security-audit  90d  13mo   compliance  RET-1", text.ToString(), StringComparison.Ordinal);
+        Assert.Contains("  security-audit  90d  13mo   compliance  wait    RET-1", text.ToString(), StringComparison.Ordinal);
         Assert.Contains("  MON-5   always", text.ToString(), StringComparison.Ordinal);
         using var json = new StringWriter();
         Assert.Equal(0, PolicyCheck.Show(null, null, json, json: true));

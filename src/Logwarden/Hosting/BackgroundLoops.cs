@@ -1,0 +1,70 @@
+using Logwarden.Delivery;
+
+#pragma warning disable CA2000 // each is disposed of with the others
+
+namespace Logwarden.Hosting;
+
+/// <summary>What goes on in a server beside its requests: sealing, delivery, canaries, own events. Each is a loop that tells its failures and goes on; they end in the opposite order of their beginning.</summary>
+sealed class BackgroundLoops : IAsyncDisposable
+{
+    readonly Installation _installation;
+    readonly string _data;
+    readonly ILoggerFactory _logs;
+    readonly TimeProvider _time = TimeProvider.System;
+    readonly Stack<IAsyncDisposable> _running = new();
+    Telemetry? _telemetry;
+
+    /// <summary>Begins to seal; the rest begins with <see cref="StartAsync"/>.</summary>
+    public BackgroundLoops(Installation installation, string data, SealOptions sealing, ILoggerFactory logs)
+    {
+        (_installation, _data, _logs) = (installation, data, logs);
+        Sealing = Begin(new SealLoop(installation, sealing, _time, logs.CreateLogger<SealLoop>()));
+        Deliveries = Begin(new Deliveries(DeliveriesParts()));
+    }
+
+    /// <summary>Seals.</summary>
+    public SealLoop Sealing { get; }
+
+    /// <summary>Takes events to destinations.</summary>
+    public Deliveries Deliveries { get; }
+
+    /// <summary>How the installation fares, now.</summary>
+    public StatusReport Report() => StatusReport.Of(_installation, Deliveries, Sealing, _data, _time);
+
+    /// <summary>Begins everything else.</summary>
+    public async Task StartAsync()
+    {
+        Begin(new OwnEventFeed(_installation, _time, _logs.CreateLogger<OwnEventFeed>()));
+        await Deliveries.StartAsync();
+        Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));
+        Begin(new ObserverLoop(_installation.Journal, [_installation.Control.Canaries.Observe], _time, _logs.CreateLogger<ObserverLoop>()));
+        _telemetry = new(Report, _time);
+    }
+
+    /// <summary>Ends all of it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _telemetry?.Dispose();
+        while (_running.TryPop(out var loop)) await loop.DisposeAsync();
+    }
+
+    T Begin<T>(T loop)
+        where T : IAsyncDisposable
+    {
+        _running.Push(loop);
+        return loop;
+    }
+
+    DeliveriesParts DeliveriesParts()
+    {
+        var control = _installation.Control;
+        return new(
+            _data, _installation.Journal, control.Destinations, control.Deliveries,
+            entry => ControlState.Make(entry, _installation.Policy.Policy, _time, what => control.Found(entry.Name, what)),
+            () => _installation.Policy.Policy, _time, _logs.CreateLogger<Deliveries>())
+        {
+            Settled = control.Canaries.Settled,
+            Seed = System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue),
+        };
+    }
+}
