@@ -154,16 +154,10 @@ public sealed partial class ClickHouseDestination : IDestination
     /// <summary>Makes the table ready, and sure that nothing that was sent before is still to come.</summary>
     async ValueTask<Answer?> OpenAsync(EventBatch batch, CancellationToken cancel)
     {
+        // Before the fence, because an old server does not rename a table that is written to; and behind it, because one may have begun in between.
+        if (await BusyAsync(batch, cancel) is { } before) return before;
         if (await _table.OpenAsync(cancel) is { } failed) return ClickHouseAnswers.Of(failed, batch);
-        var ids = $"position(query_id, {ClickHouseConnection.Literal(_table.QueryIds)}) = 1";
-        var running = await _server.RunAsync($"SELECT toInt64(count()) FROM system.processes WHERE {ids} FORMAT RowBinary", "", cancel);
-        if (!running.IsDone) return ClickHouseAnswers.Of(running, batch);
-        if (new ClickHouseRows(running.Body).Int64() > 0)
-        {
-            // Whether it may or not does not matter: the next attempt looks again.
-            await _server.RunAsync($"KILL QUERY WHERE {ids} ASYNC", "", cancel);
-            return new Answer.Later(TimeSpan.FromSeconds(2), "an earlier INSERT is still running on the ClickHouse server");
-        }
+        if (await BusyAsync(batch, cancel) is { } behind) return behind;
         // A column is read as a whole. Where that takes too long, everything is looked up: slower, and as safe.
         var highest = await _server.RunAsync($"SELECT max(`offset`), toInt64(count()) FROM {_table.Name} FORMAT RowBinary", "max_execution_time=20", cancel);
         if (!highest.IsDone && highest.Code is not (159 or 160)) return ClickHouseAnswers.Of(highest, batch);
@@ -177,6 +171,19 @@ public sealed partial class ClickHouseDestination : IDestination
             var offset = rows.Int64();
             return rows.Int64() == 0 ? -1 : offset;
         }
+    }
+
+    /// <summary>Whether the server runs an INSERT of this table; then it is told to end it.</summary>
+    /// <returns>Null when it runs none.</returns>
+    async ValueTask<Answer?> BusyAsync(EventBatch batch, CancellationToken cancel)
+    {
+        var ids = $"position(query_id, {ClickHouseConnection.Literal(_table.QueryIds)}) = 1";
+        var running = await _server.RunAsync($"SELECT toInt64(count()) FROM system.processes WHERE {ids} FORMAT RowBinary", "", cancel);
+        if (!running.IsDone) return ClickHouseAnswers.Of(running, batch);
+        if (new ClickHouseRows(running.Body).Int64() == 0) return null;
+        // Whether it may or not does not matter: the next attempt looks again.
+        await _server.RunAsync($"KILL QUERY WHERE {ids} ASYNC", "", cancel);
+        return new Answer.Later(TimeSpan.FromSeconds(2), "an earlier INSERT is still running on the ClickHouse server");
     }
 
     /// <summary>Looks up which events are not in the table.</summary>

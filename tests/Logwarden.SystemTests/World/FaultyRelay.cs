@@ -26,12 +26,12 @@ sealed class FaultyRelay : IAsyncDisposable
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly CancellationTokenSource _stop = new();
     readonly Uri _server;
-    readonly Func<Fate> _next;
+    readonly Func<string, Fate> _next;
     readonly Task _running;
 
     /// <param name="server">The server.</param>
-    /// <param name="next">Asked for each request, in order, when it has been read.</param>
-    public FaultyRelay(Uri server, Func<Fate> next)
+    /// <param name="next">Asked for each request, in order, when it has been read; is given its first line.</param>
+    public FaultyRelay(Uri server, Func<string, Fate> next)
     {
         (_server, _next) = (server, next);
         _listener.Start();
@@ -69,7 +69,7 @@ sealed class FaultyRelay : IAsyncDisposable
         try
         {
             var (head, body) = await ReadAsync(near.GetStream());
-            var fate = _next();
+            var fate = _next(Encoding.ASCII.GetString(head.AsSpan(0, head.AsSpan().IndexOf((byte)'\r'))));
             await far.ConnectAsync(IPAddress.Loopback, _server.Port, _stop.Token);
             var stream = far.GetStream();
             await stream.WriteAsync(head, _stop.Token);
