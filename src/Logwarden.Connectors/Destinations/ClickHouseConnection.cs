@@ -43,8 +43,11 @@ sealed partial class ClickHouseConnection(HttpClient client, Uri endpoint, strin
     /// <exception cref="HttpRequestException">The server was not reached.</exception>
     /// <exception cref="IOException">The connection broke, or no answer came in time; whether it was done is not known.</exception>
     /// <exception cref="SettingException">The password can't be read.</exception>
-    public ValueTask<ClickHouseReply> RunAsync(string sql, string settings, CancellationToken cancel) =>
-        PostAsync($"wait_end_of_query=1&{settings}", new ByteArrayContent(Encoding.UTF8.GetBytes(sql)), isInsert: false, cancel);
+    public async ValueTask<ClickHouseReply> RunAsync(string sql, string settings, CancellationToken cancel)
+    {
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(sql));
+        return await PostAsync($"wait_end_of_query=1&{settings}", content, isInsert: false, cancel);
+    }
 
     /// <summary>Runs an INSERT with its data.</summary>
     /// <param name="sql">It, up to its FORMAT.</param>
@@ -55,8 +58,11 @@ sealed partial class ClickHouseConnection(HttpClient client, Uri endpoint, strin
     /// <exception cref="HttpRequestException">The server was not reached.</exception>
     /// <exception cref="IOException">The connection broke, or no answer came in time; whether it was done is not known.</exception>
     /// <exception cref="SettingException">The password can't be read.</exception>
-    public ValueTask<ClickHouseReply> InsertAsync(string sql, string queryId, string settings, IReadOnlyList<ReadOnlyMemory<byte>> data, CancellationToken cancel) =>
-        PostAsync($"wait_end_of_query=1&query_id={Uri.EscapeDataString(queryId)}&query={Uri.EscapeDataString(sql)}&{settings}", new PartsContent(data), isInsert: true, cancel);
+    public async ValueTask<ClickHouseReply> InsertAsync(string sql, string queryId, string settings, IReadOnlyList<ReadOnlyMemory<byte>> data, CancellationToken cancel)
+    {
+        using var content = new PartsContent(data);
+        return await PostAsync($"wait_end_of_query=1&query_id={Uri.EscapeDataString(queryId)}&query={Uri.EscapeDataString(sql)}&{settings}", content, isInsert: true, cancel);
+    }
 
     /// <summary>A text as a literal of SQL.</summary>
     public static string Literal(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal)
@@ -91,12 +97,12 @@ sealed partial class ClickHouseConnection(HttpClient client, Uri endpoint, strin
         if (response.IsSuccessStatusCode && code == 0 && !(isInsert && body.Length > 0)) return new(0, response.StatusCode, "", body, null);
         // An INSERT answers nothing: what stands there is an error that came late.
         var text = Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 4096)));
-        if (code == 0 && Exception().Match(text) is { Success: true } found) code = int.Parse(found.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        if (code == 0 && Exception().Match(text) is { Success: true } found) code = int.Parse(found.Groups["code"].ValueSpan, CultureInfo.InvariantCulture);
         text = text.ReplaceLineEndings(" ").Trim();
         return new(code == 0 ? ClickHouseReply.Unnamed : code, response.StatusCode, text.Length > TextMax ? text[..TextMax] + "…" : text, [], response.Headers.RetryAfter?.Delta);
     }
 
-    [GeneratedRegex(@"Code: ([0-9]{1,6})", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"Code: (?<code>[0-9]{1,6})", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex Exception();
 
     /// <summary>A body that lies in parts, with its length told before it.</summary>
@@ -106,10 +112,8 @@ sealed partial class ClickHouseConnection(HttpClient client, Uri endpoint, strin
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
-            // Small writes go together: a row is often a few hundred bytes.
-            var buffered = new BufferedStream(stream, 64 << 10);
-            foreach (var part in parts) await buffered.WriteAsync(part, cancellationToken);
-            await buffered.FlushAsync(cancellationToken);
+            // The connection puts small ones together.
+            foreach (var part in parts) await stream.WriteAsync(part, cancellationToken);
         }
 
         protected override bool TryComputeLength(out long length)

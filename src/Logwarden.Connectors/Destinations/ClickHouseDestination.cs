@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Logwarden.Events;
@@ -30,6 +31,7 @@ public sealed partial class ClickHouseDestination : IDestination
 
     readonly ClickHouseConnection _server;
     readonly ClickHouseTable _table;
+    readonly TimeProvider _time;
     bool _isOpen;
     long _reached = -1;
 
@@ -46,6 +48,7 @@ public sealed partial class ClickHouseDestination : IDestination
         var user = context.Optional("user") ?? "default";
         if (!IsHeader(user)) throw new SettingException("user", "must be printable ASCII");
         Password(context);
+        _time = context.Time;
         _server = new(client, endpoint, user, () => Password(context));
         _table = new(_server, database, installation, context.Classes, context.Time);
     }
@@ -145,7 +148,7 @@ public sealed partial class ClickHouseDestination : IDestination
         // From here on they may be there, and an INSERT may be under way, whatever comes back.
         _reached = Math.Max(_reached, highest);
         _isOpen = false;
-        var reply = await _server.InsertAsync(_table.Insert, _table.QueryIds + Guid.NewGuid().ToString("N"), _table.InsertSettings, [.. wanted.Select(index => batch.Wire(index))], cancel);
+        var reply = await _server.InsertAsync(_table.Insert, _table.QueryIds + Guid.CreateVersion7(_time.GetUtcNow()).ToString("N"), _table.InsertSettings, [.. wanted.Select(index => batch.Wire(index))], cancel);
         // Done or refused, it has ended. What is not ClickHouse's answer says nothing about that.
         _isOpen = reply.Code != ClickHouseReply.Unnamed;
         return reply.IsDone ? new Answer.Accepted() : AnswerOf(reply, batch);
@@ -239,6 +242,7 @@ public sealed partial class ClickHouseDestination : IDestination
 
     static bool IsHeader(string text) => text.All(c => c is >= ' ' and <= '~');
 
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The client disposes of its handler.")]
     static HttpClient NewClient() => new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,

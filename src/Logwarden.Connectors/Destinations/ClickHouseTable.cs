@@ -203,14 +203,14 @@ sealed partial class ClickHouseTable(ClickHouseConnection server, string databas
     bool IsExpired(string partition, DateOnly today)
     {
         if (Partition().Match(partition) is not { Success: true } match) return false;
-        var @class = match.Groups[1].Value.Replace("\\'", "'", StringComparison.Ordinal).Replace("\\\\", "\\", StringComparison.Ordinal);
-        return DateOnly.TryParseExact(match.Groups[2].ValueSpan, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+        var @class = match.Groups["class"].Value.Replace("\\'", "'", StringComparison.Ordinal).Replace("\\\\", "\\", StringComparison.Ordinal);
+        return DateOnly.TryParseExact(match.Groups["day"].ValueSpan, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
             && day.AddDays(DaysOf(@class)) <= today;
     }
 
     [GeneratedRegex("^rows_[0-9]{1,17}$", RegexOptions.NonBacktracking)]
     private static partial Regex Number();
 
-    [GeneratedRegex(@"^\('(.*)','([0-9]{4}-[0-9]{2}-[0-9]{2})'\)$", RegexOptions.NonBacktracking | RegexOptions.Singleline)]
+    [GeneratedRegex(@"^\('(?<class>.*)','(?<day>[0-9]{4}-[0-9]{2}-[0-9]{2})'\)$", RegexOptions.NonBacktracking | RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Partition();
 }
