@@ -25,6 +25,9 @@ public sealed class ClickHouseTests(ClickHouseServers servers)
     /// <summary>For events of a fixed time, which must not expire while they are looked at.</summary>
     static readonly Dictionary<string, int> Long = Classes.ToDictionary(one => one.Key, _ => 30_000, StringComparer.Ordinal);
 
+    /// <summary>Days before now.</summary>
+    static readonly int[] Ages = [0, 30, 32, 89, 92];
+
     static int _tables;
 
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -207,7 +210,7 @@ public sealed class ClickHouseTests(ClickHouseServers servers)
         var server = await servers.StartAsync("today");
         var table = NewTable();
         var now = UnixMicros.Now(TimeProvider.System) / Day * Day + Day / 2;
-        var events = new[] { 0, 30, 32, 89, 92 }.Select((ago, i) => Odd(i, now - ago * Day, $"{ago}", ingested: now)).ToList();
+        var events = Ages.Select((ago, i) => Odd(i, now - ago * Day, $"{ago}", ingested: now)).ToList();
         await using (var destination = Open(server, table, classes: Classes)) Assert.IsType<Answer.Accepted>(await destination.SendAsync(Batch(destination, events), Cancel));
         Assert.Equal("0 30", await KeptAsync());
         await using (var same = Open(server, table, classes: Classes)) Assert.IsType<Answer.Accepted>(await same.SendAsync(Batch(same, events[..1]), Cancel));
