@@ -131,9 +131,9 @@ static class ClickHouseAnswers
     public static Answer Of(ClickHouseReply reply, EventBatch batch) => reply.Code switch
     {
         192 or 193 or 194 or 195 or 516 => new Answer.Blocked($"ClickHouse does not take the user and password (code {reply.Code}): put the settings user and password right."),
-        164 or 291 or 497 => new Answer.Blocked($"the user of ClickHouse may not do this (code {reply.Code}): grant what docs/destinations.md lists. It said: {reply.Text}"),
+        164 or 291 or 497 => new Answer.Blocked($"the user of ClickHouse may not do this (code {reply.Code}): grant what docs/destinations-clickhouse.md lists. It said: {reply.Text}"),
         115 or 452 => new Answer.Blocked($"the user of ClickHouse may not change a setting that is needed (code {reply.Code}): loosen its profile. It said: {reply.Text}"),
-        8 or 10 or 16 or 47 => new Answer.Blocked($"the table in ClickHouse has not the columns of docs/destinations.md (code {reply.Code}): alter it, or name another installation. It said: {reply.Text}"),
+        8 or 10 or 16 or 47 => new Answer.Blocked($"the table in ClickHouse has not the columns of docs/destinations-clickhouse.md (code {reply.Code}): alter it, or name another installation. It said: {reply.Text}"),
         // What is wrong with data is told by its code alone: the text quotes them.
         6 or 26 or 27 or 33 or 38 or 41 or 53 or 70 or 72 or 117 or 131 or 349 or 469 or 691 => Split(batch, $"ClickHouse can't read the row (code {reply.Code})"),
         // Of this statement, not of the server: half of it may pass.

@@ -9,7 +9,7 @@ using Logwarden.Flow;
 namespace Logwarden.Destinations;
 
 /// <summary>
-/// A table of a ClickHouse server, over HTTP (<c>docs/destinations.md</c>). An event is in it once, however often it is sent:
+/// A table of a ClickHouse server, over HTTP (<c>docs/destinations-clickhouse.md</c>). An event is in it once, however often it is sent:
 /// <list type="number">
 /// <item>There is one writer, one call at a time, and it knows the highest offset that may be in the table: at first from the table, then from what it sent itself.</item>
 /// <item>Events above that offset can't be there, and are inserted. Of a batch that reaches below it (the same one again, a part of it, a replay) those that are there are looked up, and only the others are inserted.
@@ -62,7 +62,7 @@ public sealed partial class ClickHouseDestination : IDestination
             new("password", "password of the user; none by default", IsSecret: true),
             new("installation", "names the table, events_INSTALLATION; main by default. Two installations that share a database need two names"),
         ],
-        context => new ClickHouseDestination(context, NewClient()));
+        context => new ClickHouseDestination(context, NewClient(context)));
 
     /// <inheritdoc/>
     /// <remarks>Every INSERT makes a part for each class and day in it, so batches are large and wait for others.</remarks>
@@ -242,16 +242,10 @@ public sealed partial class ClickHouseDestination : IDestination
 
     static bool IsHeader(string text) => text.All(c => c is >= ' ' and <= '~');
 
+    /// <summary>Head of an answer within the attempt's time, all of it within twice that.</summary>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The client disposes of its handler.")]
-    static HttpClient NewClient() => new(new SocketsHttpHandler
-    {
-        AllowAutoRedirect = false,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        // Old servers close after 3 s.
-        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2),
-    })
-    { Timeout = TimeSpan.FromSeconds(60) };
+    static HttpClient NewClient(DestinationContext context) =>
+        new(DestinationHttp.Handler(context.Address("endpoint", "http", "https") ?? throw new SettingException("endpoint", "is missing"), DestinationHttp.AttemptMax, context.Time)) { Timeout = 2 * DestinationHttp.AttemptMax };
 
     [GeneratedRegex("^[A-Za-z0-9_]{1,64}$", RegexOptions.NonBacktracking)]
     private static partial Regex Identifier();
