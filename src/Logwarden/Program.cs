@@ -77,6 +77,7 @@ static class Program
         StatusCommand.Create(),
         DestinationCommand.Create(),
         DeadLetterCommand.Create(),
+        CertificateCommand.Create(),
         TokenCommand.Create(),
         DemoCommand.Create(),
         SqlWorkerCommand.Create(),

@@ -158,9 +158,11 @@ public sealed partial class Deliveries : IAsyncDisposable
             }
 #pragma warning disable CA2000 // the loop disposes of them, and it is disposed of when it stops
             var own = entry.When is null ? null : PredicateParser.Parse(entry.When).Value;
+            var route = DeliveryRoute.Of(_parts.Policy(), entry.Name, own);
             var destination = _parts.Open(entry);
+            _parts.Store.Route(entry.Name, at, route.Text);
             var loop = new DeliveryLoop(new(
-                entry.Name, destination, DeliveryRoute.Of(_parts.Policy(), entry.Name, own), new Backlog(_parts.Journal, _parts.DataFolder, at), _parts.Store, _parts.Time,
+                entry.Name, destination, route, new Backlog(_parts.Journal, _parts.DataFolder, at), _parts.Store, _parts.Time,
                 Jitter(entry.Name), _log)
             {
                 Guard = _parts.Guard,

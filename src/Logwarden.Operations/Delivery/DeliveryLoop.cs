@@ -46,6 +46,7 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
     readonly ILogger _log;
     long _end; // behind what the batch covers, also events that do not go there
     long _kept; // what the store has
+    long _missing;
     bool _isSettling;
     long? _replayed;
     long? _passed;
@@ -121,9 +122,9 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
     {
         if (_end == _kept || (_passed is { } at && _parts.Time.GetElapsedTime(at) < PassEvery)) return;
         _passed = _parts.Time.GetTimestamp();
-        _parts.Store.Commit(_parts.Name, _end, [], []);
-        _kept = _end;
-        _progress.Commit(_end, []);
+        var missing = Missing();
+        _parts.Store.Commit(_parts.Name, _end, missing, []);
+        Kept(_end, missing);
     }
 
     /// <summary>Waits for more, no longer than an event may wait for others.</summary>
@@ -314,12 +315,28 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
     /// <summary>Keeps the fate of the first events of the batch.</summary>
     void Keep(long position, int count)
     {
-        var (counts, dead) = _settlement.UpTo(_batch, count);
+        var (settled, dead) = _settlement.UpTo(_batch, count);
+        // What was passed over lies somewhere before the end of the batch.
+        IReadOnlyCollection<OutcomeCount> counts = position == _end ? [.. settled, .. Missing()] : settled;
         _parts.Store.Commit(_parts.Name, position, counts, dead);
         _settlement.Kept = count;
+        Kept(position, counts);
+        foreach (var letter in dead) LogDead(_parts.Name, letter.EventId, letter.Reason);
+    }
+
+    /// <summary>What was gone before it could be looked at, and is not kept yet.</summary>
+    OutcomeCount[] Missing() => _parts.Backlog.Missing is var missing && missing > _missing ? [new("", Outcome.Missing, missing - _missing)] : [];
+
+    void Kept(long position, IReadOnlyCollection<OutcomeCount> counts)
+    {
         _kept = position;
         _progress.Commit(position, counts);
-        foreach (var letter in dead) LogDead(_parts.Name, letter.EventId, letter.Reason);
+        foreach (var count in counts)
+        {
+            if (count.Outcome != Outcome.Missing) continue;
+            _missing += count.Count;
+            LogMissing(_parts.Name, count.Count, position);
+        }
     }
 
     /// <summary>Sends dead letters again that somebody asked for, one by one. Between batches: those are done first.</summary>
@@ -357,6 +374,9 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Error, "Destination {Name} will never take event {Id}: {Reason} It is kept: `logwarden deadletter list`.")]
     partial void LogDead(string name, string id, string reason);
+
+    [LoggerMessage(4, LogLevel.Critical, "Destination {Name} did not get those of {Count} events before offset {Offset} that go there: their segments are gone from the hot store. The archive has them; `logwarden restore` brings them back.")]
+    partial void LogMissing(string name, long count, long offset);
 
     [LoggerMessage(3, LogLevel.Critical, "Destination {Name} failed in a way that is not foreseen; it is tried again, and nothing is lost. Please report it with this trace.")]
     partial void LogBroken(Exception failed, string name);

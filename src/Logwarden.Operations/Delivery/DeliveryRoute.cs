@@ -9,7 +9,14 @@ public sealed class DeliveryRoute
 {
     readonly Matcher[] _matchers;
 
-    DeliveryRoute(Matcher[] matchers) => _matchers = matchers;
+    DeliveryRoute(IReadOnlyList<Predicate> predicates)
+    {
+        _matchers = [.. predicates.Select(Matcher.Compile)];
+        Text = string.Join('\n', predicates.Select(predicate => predicate.ToString()));
+    }
+
+    /// <summary>The routes as text, a line each; <see cref="Parse"/> reads it.</summary>
+    public string Text { get; }
 
     /// <summary>Whether nothing goes there at all.</summary>
     public bool IsEmpty => _matchers.Length == 0;
@@ -21,8 +28,13 @@ public sealed class DeliveryRoute
     public static DeliveryRoute Of(PolicySnapshot policy, string destination, Predicate? own = null)
     {
         var routes = policy.Routes.Where(route => route.To.Contains(destination, StringComparer.Ordinal)).Select(route => route.When);
-        return new([.. routes.Concat(own is null ? [] : [own]).Select(Matcher.Compile)]);
+        return new([.. routes.Concat(own is null ? [] : [own])]);
     }
+
+    /// <summary>Reads <see cref="Text"/>.</summary>
+    /// <exception cref="InvalidDataException">It is not one.</exception>
+    public static DeliveryRoute Parse(string text) => new([.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => PredicateParser.Parse(line) is { Error: null, Value: { } predicate } ? predicate : throw new InvalidDataException($"`{line}` is no predicate."))]);
 
     /// <summary>Whether the destination gets it.</summary>
     public bool Takes(in StoredEvent e)

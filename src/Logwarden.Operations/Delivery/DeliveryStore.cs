@@ -15,6 +15,9 @@ public enum Outcome
 
     /// <summary>They outlived their hot time while the destination was away, and their class may be shed.</summary>
     Shed = 2,
+
+    /// <summary>Events of the journal, of any source and perhaps not for this destination, whose segments were gone from the hot store before it could be looked at whether they go there.</summary>
+    Missing = 3,
 }
 
 /// <summary>How many events of a source had one outcome at a destination.</summary>
@@ -69,6 +72,7 @@ public sealed class DeliveryStore
                 reason TEXT NOT NULL, refused INTEGER NOT NULL, event BLOB NOT NULL, replay INTEGER NOT NULL DEFAULT 0, arrived INTEGER, UNIQUE (destination, position)) STRICT;
             CREATE INDEX dead_letter_replay ON dead_letter (destination, replay) WHERE replay = 1;
             """,
+            "CREATE TABLE delivery_route (number INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, position INTEGER NOT NULL, routes TEXT NOT NULL) STRICT",
         ]);
     }
 
@@ -79,6 +83,47 @@ public sealed class DeliveryStore
         using var command = ControlDatabase.Command(connection, "SELECT since, position, last_success FROM delivery_cursor WHERE destination = $name", ("$name", destination));
         using var row = command.ExecuteReader();
         return row.Read() ? new(row.GetInt64(0), row.GetInt64(1), row.IsDBNull(2) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))) : null;
+    }
+
+    /// <summary>Where a destination is and what became of everything below, read at one moment; null when it has not begun.</summary>
+    public (DeliveryCursor Cursor, IReadOnlyList<OutcomeCount> Counts)? Snapshot(string destination)
+    {
+        using var connection = _database.Connect();
+        using var transaction = connection.BeginTransaction(deferred: true);
+        using var command = ControlDatabase.Command(connection, "SELECT since, position, last_success FROM delivery_cursor WHERE destination = $name", ("$name", destination));
+        command.Transaction = transaction;
+        DeliveryCursor cursor;
+        using (var row = command.ExecuteReader())
+        {
+            if (!row.Read()) return null;
+            cursor = new(row.GetInt64(0), row.GetInt64(1), row.IsDBNull(2) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2)));
+        }
+        return (cursor, Counts(connection, transaction, destination));
+    }
+
+    /// <summary>The routes by which a destination got what it got, each from an offset on, the oldest first.</summary>
+    public IReadOnlyList<(long From, string Routes)> Routes(string destination)
+    {
+        using var connection = _database.Connect();
+        using var command = ControlDatabase.Command(connection, "SELECT position, routes FROM delivery_route WHERE destination = $name ORDER BY number", ("$name", destination));
+        using var rows = command.ExecuteReader();
+        var routes = new List<(long, string)>();
+        while (rows.Read()) routes.Add((rows.GetInt64(0), rows.GetString(1)));
+        return routes;
+    }
+
+    /// <summary>From this offset on it gets events by these routes; nothing happens when it does already.</summary>
+    public void Route(string destination, long position, string routes)
+    {
+        using var connection = _database.Connect();
+        using var transaction = connection.BeginTransaction(deferred: false);
+        Run(connection, transaction,
+            """
+            INSERT INTO delivery_route (destination, position, routes) SELECT $name, $position, $routes
+            WHERE $routes IS NOT (SELECT routes FROM delivery_route WHERE destination = $name ORDER BY number DESC LIMIT 1)
+            """,
+            ("$name", destination), ("$position", position), ("$routes", routes));
+        transaction.Commit();
     }
 
     /// <summary>Begins a destination at an offset; nothing happens when it has begun.</summary>
@@ -105,7 +150,7 @@ public sealed class DeliveryStore
     {
         using var connection = _database.Connect();
         using var transaction = connection.BeginTransaction(deferred: false);
-        foreach (var table in (string[])["delivery_cursor", "delivery_count", "dead_letter"])
+        foreach (var table in (string[])["delivery_cursor", "delivery_count", "dead_letter", "delivery_route"])
             Run(connection, transaction, $"DELETE FROM {table} WHERE destination = $name", ("$name", destination));
         transaction.Commit();
     }
@@ -145,11 +190,7 @@ public sealed class DeliveryStore
     public IReadOnlyList<OutcomeCount> Counts(string destination)
     {
         using var connection = _database.Connect();
-        using var command = ControlDatabase.Command(connection, "SELECT source, outcome, events FROM delivery_count WHERE destination = $name ORDER BY source, outcome", ("$name", destination));
-        using var rows = command.ExecuteReader();
-        var counts = new List<OutcomeCount>();
-        while (rows.Read()) counts.Add(new(rows.GetString(0), (Outcome)rows.GetInt32(1), rows.GetInt64(2)));
-        return counts;
+        return Counts(connection, null, destination);
     }
 
     /// <summary>Dead letters, oldest first.</summary>
@@ -206,6 +247,16 @@ public sealed class DeliveryStore
             Count(connection, transaction, letter.Destination, letter.Source, Outcome.Delivered, 1);
         }
         transaction.Commit();
+    }
+
+    static List<OutcomeCount> Counts(SqliteConnection connection, SqliteTransaction? transaction, string destination)
+    {
+        using var command = ControlDatabase.Command(connection, "SELECT source, outcome, events FROM delivery_count WHERE destination = $name ORDER BY source, outcome", ("$name", destination));
+        command.Transaction = transaction;
+        using var rows = command.ExecuteReader();
+        var counts = new List<OutcomeCount>();
+        while (rows.Read()) counts.Add(new(rows.GetString(0), (Outcome)rows.GetInt32(1), rows.GetInt64(2)));
+        return counts;
     }
 
     List<DeadLetter> Letters(string where, params ReadOnlySpan<(string, object?)> parameters)

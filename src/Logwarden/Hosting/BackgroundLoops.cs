@@ -38,6 +38,7 @@ sealed class BackgroundLoops : IAsyncDisposable
         await Deliveries.StartAsync();
         Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));
         Begin(new ObserverLoop(_installation.Journal, [_installation.Control.Canaries.Observe], _time, _logs.CreateLogger<ObserverLoop>()));
+        Begin(new CertificateLoop(_installation, _data, _time, _logs.CreateLogger<CertificateLoop>()));
         _telemetry = new(Report, _time);
     }
 

@@ -17,6 +17,7 @@ sealed class ControlState
         Destinations = new(database, Events);
         Deliveries = new(database, time);
         Canaries = new(database, time);
+        Certificates = new(database, Deliveries, Events, time);
     }
 
     /// <summary>Where it is kept.</summary>
@@ -30,6 +31,9 @@ sealed class ControlState
 
     /// <summary>How far each destination is.</summary>
     public DeliveryStore Deliveries { get; }
+
+    /// <summary>Statements that nothing is missing.</summary>
+    public Certificates Certificates { get; }
 
     /// <summary>Proof that the ways work.</summary>
     public Canaries Canaries { get; }

@@ -197,6 +197,11 @@ sealed class Installation : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes a completeness certificate of a destination, of everything since the last one.</summary>
+    /// <returns>Null when the destination has not begun.</returns>
+    /// <exception cref="IOException">The journal or a segment can't be read.</exception>
+    public Delivery.Certificate? Certify(string destination, string data) => Control.Certificates.Issue(destination, Journal, data, _key);
+
     /// <summary>Whether a sealed object of the archive itself, not of the hot store, has an event of this id, and the tree proves it.</summary>
     /// <exception cref="IOException">The archive failed, or is not as it was sealed.</exception>
     public async Task<bool> IsInArchiveAsync(string eventId, CancellationToken cancel) =>

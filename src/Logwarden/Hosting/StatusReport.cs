@@ -117,6 +117,9 @@ sealed record DestinationReport(string Name, string Type, string State)
     /// <summary>Events that outlived their hot time while it was away.</summary>
     public long Shed { get; init; }
 
+    /// <summary>Events, of which some may have been for it, that were gone from the hot store before it got to them.</summary>
+    public long Missing { get; init; }
+
     /// <summary>When it last took something.</summary>
     public DateTimeOffset? LastSuccess { get; init; }
 
@@ -147,6 +150,7 @@ sealed record DestinationReport(string Name, string Type, string State)
             Delivered = counts.Where(count => count.Outcome == Outcome.Delivered).Sum(count => count.Count),
             DeadLetters = counts.Where(count => count.Outcome == Outcome.Refused).Sum(count => count.Count),
             Shed = counts.Where(count => count.Outcome == Outcome.Shed).Sum(count => count.Count),
+            Missing = counts.Where(count => count.Outcome == Outcome.Missing).Sum(count => count.Count),
             LastSuccess = view?.LastSuccess ?? kept?.LastSuccess,
             LastError = status.Failure ?? view?.LastError,
             LastErrorAt = view?.LastErrorAt,

@@ -32,6 +32,8 @@ sealed class DeliveryWorld : IDisposable
         Journal = DiskJournal.Open(Options, Time);
         Database = ControlDatabase.Open(Data);
         Store = new(Database, Time);
+        Events = new(Database, Time);
+        Certificates = new(Database, Store, Events, Time);
     }
 
     public FakeTimeProvider Time { get; } = new(new(2026, 7, 5, 12, 0, 0, TimeSpan.Zero));
@@ -45,6 +47,12 @@ sealed class DeliveryWorld : IDisposable
     public ControlDatabase Database { get; }
 
     public DeliveryStore Store { get; }
+
+    public OwnEvents Events { get; }
+
+    public Certificates Certificates { get; }
+
+    public SigningKey Key => _key;
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -93,7 +101,9 @@ sealed class DeliveryWorld : IDisposable
     {
         var own = filter is null ? new Predicate.Everything() : PredicateParser.Parse(filter).Value!;
         var at = Store.Begin(Name, 0).Position;
-        return _loop = new(new(Name, destination, DeliveryRoute.Of(PolicySnapshot.Default, Name, own), new Backlog(Journal, Data, at), Store, Time, new Random(7), NullLogger.Instance) { Settled = settled });
+        var route = DeliveryRoute.Of(PolicySnapshot.Default, Name, own);
+        Store.Route(Name, at, route.Text);
+        return _loop = new(new(Name, destination, route, new Backlog(Journal, Data, at), Store, Time, new Random(7), NullLogger.Instance) { Settled = settled });
     }
 
     /// <summary>Runs the loop and moves the clock until this holds.</summary>
@@ -126,6 +136,7 @@ sealed class DeliveryWorld : IDisposable
         Journal.Dispose();
         _archive.Dispose();
         _key.Dispose();
+        _loop = null;
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         _scratch.Dispose();
     }
