@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Logwarden.Data;
 using Logwarden.Formats;
 using Logwarden.Hosting;
 
@@ -17,7 +18,7 @@ static class SourceCommand
         var fields = FieldMap();
         var data = Cli.Data();
         var command = new Command("add", "Registers a source and prints its token. The token is shown only now: what is kept is its hash.") { id, format, fields, data };
-        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source.create", registry =>
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
             registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields), known.Name));
@@ -33,7 +34,7 @@ static class SourceCommand
         fields.Required = true;
         var data = Cli.Data();
         var command = new Command("set", "Changes where the fields of a source stand: those that are named here take the place of all that were named before. It holds for what is sent from now on.") { id, fields, data };
-        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source.update", registry =>
         {
             var name = parsed.GetRequiredValue(id);
             registry.SetFields(name, Cli.FieldPairs(parsed.GetValue(fields), registry.Find(name)?.Format ?? ""));
@@ -46,7 +47,7 @@ static class SourceCommand
         var id = new Argument<string>("ID") { Description = "Registered source." };
         var data = Cli.Data();
         var command = new Command("token", "Makes one more token for a source: give it to the sender, then take the older ones away with `logwarden source revoke ID --keep-newest`.") { id, data };
-        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry => Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)))));
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source-token.create", registry => Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)))));
         return command;
     }
 
@@ -56,7 +57,7 @@ static class SourceCommand
         var newest = new Option<bool>("--keep-newest") { Description = "All but the one that was made last." };
         var data = Cli.Data();
         var command = new Command("revoke", "Takes the tokens of a source away: whoever sends with one is refused at once. What it sent stays.") { id, newest, data };
-        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), registry =>
+        command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), parsed.GetValue(newest) ? "source-token.revoke" : "source.disable", registry =>
         {
             var revoked = registry.RevokeTokens(parsed.GetRequiredValue(id), parsed.GetValue(newest));
             Console.Out.WriteLine($"{Cli.Number(revoked)} {(revoked == 1 ? "token" : "tokens")} revoked");
@@ -92,6 +93,13 @@ static class SourceCommand
         Description = "For format json: where one of our fields stands, as NAME=PATH, such as --field user=actor.id. May be given again.",
         AllowMultipleArgumentsPerToken = false,
     };
+
+    /// <summary>A change of a source, which is an audit event of its own (LOG-3): who sends what is a setting of logging.</summary>
+    static int Registry(DirectoryInfo data, string id, string what, Action<SourceRegistry> change) => Registry(data, registry =>
+    {
+        change(registry);
+        ControlState.Open(data.FullName, TimeProvider.System).Events.Write(new(what, id) { User = OwnEvents.LocalUser });
+    });
 
     static int Registry(DirectoryInfo data, Action<SourceRegistry> action)
     {
