@@ -31,6 +31,8 @@ public static class PolicyJson
         json.WriteEndObject();
         Rows(json, "retention_schedule", policy.RetentionSchedule, line =>
             Strings(json, ("record", line.Record), ("class", line.Class), ("keep", line.Keep.ToString()), ("basis", line.Basis)));
+        Rows(json, "requirements", policy.Requirements, one => Strings(json, ("name", one.Name), ("kind", PolicyPrinter.Word(one.Kind)), ("class", one.Class),
+            ("when", one.When?.ToString()), ("keep", one.Keep.ToString()), ("basis", one.Basis)));
         Rows(json, "routes", policy.Routes, route =>
         {
             Strings(json, ("clause", route.Clause), ("when", route.When.ToString()));

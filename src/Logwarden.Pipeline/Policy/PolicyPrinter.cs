@@ -18,6 +18,11 @@ public static class PolicyPrinter
             [.. policy.Classify, new ClassifyRule(new Match.Predicate.Everything(), policy.Otherwise)], rule => [rule.Class, rule.When.ToString()]);
         Table(output, "retention schedule", ["RECORD", "CLASS", "KEEP", "BASIS"], policy.RetentionSchedule, line =>
             [line.Record, line.Class, line.Keep.ToString(), line.Basis]);
+        if (policy.Requirements.Count > 0)
+        {
+            Table(output, "requirements (the longest governs)", ["NAME", "KIND", "KEEP", "CLASS", "WHEN", "BASIS"], policy.Requirements, one =>
+                [one.Name, Word(one.Kind), one.Keep.ToString(), one.Class ?? "*", one.When?.ToString() ?? "*", one.Basis]);
+        }
         Table(output, "routes", ["CLAUSE", "TO", "WHEN"], policy.Routes, route =>
             [route.Clause, string.Join(", ", route.To), route.When.ToString()]);
         Table(output, "required fields", ["FIELDS"], [policy.RequiredFields], fields => [Word(fields)]);

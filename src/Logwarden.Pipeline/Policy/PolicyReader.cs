@@ -46,6 +46,7 @@ public static partial class PolicyReader
             Classify = classify,
             Otherwise = otherwise,
             RetentionSchedule = [.. schedule.Select(line => line.Line)],
+            Requirements = Requirements(file, errors, classNames),
             Destinations = destinations,
             Routes = Routes(file, errors, [.. KnownDestinations, .. destinations]),
             RequiredFields = RequiredFields(file),
@@ -155,6 +156,32 @@ public static partial class PolicyReader
             line.Done();
         }
         return lines;
+    }
+
+    /// <summary>RET-6: the section may be left out; contracts and regulations are not everybody's.</summary>
+    static ValueList<RetentionRequirement> Requirements(PolicyFields file, List<PolicyError> errors, IReadOnlyList<string> classNames)
+    {
+        if (file.Optional("requirements") is null) return [];
+        var requirements = new List<RetentionRequirement>();
+        var items = file.List("requirements", "a list of contracts and regulations");
+        for (var i = 0; i < items.Count; i++)
+        {
+            var fields = new PolicyFields(errors, items[i], PolicyFields.Index("requirements", i));
+            var name = fields.Text("name", "a name of its own, such as PCI DSS");
+            if (name.Length > 0 && requirements.Exists(one => string.Equals(one.Name, name, StringComparison.Ordinal))) fields.FailAt("name", $"another requirement has the name '{name}'", "a name of its own");
+            var kind = fields.Word("kind", ["contract", "regulation"]) is "regulation" ? RequirementKind.Regulation : RequirementKind.Contract;
+            var @class = fields.Optional("class") is null ? null : fields.Word("class", [.. classNames]);
+            var when = fields.Optional("when") is null ? null : fields.Predicate("when");
+            if (!fields.IsBroken && @class is null && when is null) fields.FailAt("when", "it does not say which events it is about", "class, when, or both");
+            requirements.Add(new(name, kind, @class, when, fields.Period("keep"), fields.Text("basis", "where it is written")));
+            fields.Done();
+        }
+        if (items.Count > RequirementMatcher.RequirementsMax)
+        {
+            file.FailAt("requirements", string.Create(CultureInfo.InvariantCulture, $"{items.Count} requirements"),
+                string.Create(CultureInfo.InvariantCulture, $"at most {RequirementMatcher.RequirementsMax}; join those that keep equally long with OR"));
+        }
+        return [.. requirements];
     }
 
     /// <summary>RET-7: no class may be kept shorter than any line of the schedule that it implements, and each class has a line.</summary>

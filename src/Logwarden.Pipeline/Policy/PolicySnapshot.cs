@@ -31,6 +31,9 @@ public sealed record PolicySnapshot
     /// <summary>The records retention schedule.</summary>
     public required ValueList<ScheduleLine> RetentionSchedule { get; init; }
 
+    /// <summary>What asks for longer than a class does: contracts and regulations (RET-6). At most <see cref="RequirementMatcher.RequirementsMax"/>.</summary>
+    public required ValueList<RetentionRequirement> Requirements { get; init; }
+
     /// <summary>Names of destinations that routes may use besides better-stack, cloudwatch and archive.</summary>
     public ValueList<string> Destinations { get; init; } = [];
 
@@ -132,6 +135,26 @@ public sealed record ClassifyRule(Predicate When, string Class);
 /// <param name="Keep">How long, at least.</param>
 /// <param name="Basis">Why.</param>
 public sealed record ScheduleLine(string Record, string Class, Period Keep, string Basis);
+
+/// <summary>Who asks that events are kept.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<RequirementKind>))]
+public enum RequirementKind
+{
+    /// <summary>A contract with a customer.</summary>
+    Contract,
+
+    /// <summary>A law or a regulatory regime.</summary>
+    Regulation,
+}
+
+/// <summary>Something from outside that asks that events are kept, counted from the event. It governs where it asks for longer than the class (RET-6).</summary>
+/// <param name="Name">Unique name, such as <c>PCI DSS 10.5.1</c>.</param>
+/// <param name="Kind">Who asks.</param>
+/// <param name="Class">Only events of this class; null is any.</param>
+/// <param name="When">Only events that match; null is every one. One of <paramref name="Class"/> and this is there.</param>
+/// <param name="Keep">How long.</param>
+/// <param name="Basis">Where it is written.</param>
+public sealed record RetentionRequirement(string Name, RequirementKind Kind, string? Class, Predicate? When, Period Keep, string Basis);
 
 /// <summary>Sends events somewhere.</summary>
 /// <param name="Clause">Clause that says so.</param>

@@ -4,7 +4,7 @@ using Logwarden.Proof.Tree;
 namespace Logwarden.Archive;
 
 /// <summary>
-/// Names of the objects of an archive (<c>docs/formats/archive.md</c>). Everything below <c>segments/</c>, <c>log/</c> and <c>seals/</c> is
+/// Names of the objects of an archive (<c>docs/formats/archive.md</c>). Everything below <c>segments/</c>, <c>log/</c>, <c>seals/</c> and <c>deletions/</c> is
 /// written once and locked; everything below <c>live/</c> can be replaced, and made again from what is locked.
 /// </summary>
 public static class ArchiveLayout
@@ -18,6 +18,9 @@ public static class ArchiveLayout
     /// <summary>Seal records.</summary>
     public const string Seals = "seals/";
 
+    /// <summary>Deletion records: what left the archive after its retention.</summary>
+    public const string Deletions = "deletions/";
+
     /// <summary>Partial tiles and newest checkpoints, by class.</summary>
     public const string Live = "live/";
 
@@ -30,6 +33,9 @@ public static class ArchiveLayout
     /// <summary>What the keys of a thousand seals begin with: those whose number is this one but for the last three digits.</summary>
     internal static string ThousandSeals(long number) => Seal(number)[..^(NoteSuffix.Length + 3)];
 
+    /// <summary><c>deletions/NUMBER.note</c>.</summary>
+    public static string Deletion(long number) => string.Create(CultureInfo.InvariantCulture, $"{Deletions}{number:D20}{NoteSuffix}");
+
     /// <summary><c>log/CLASS/checkpoint/SIZE</c>.</summary>
     public static string Checkpoint(string @class, long size) => string.Create(CultureInfo.InvariantCulture, $"{Log}{@class}/checkpoint/{size:D20}");
 
@@ -40,12 +46,17 @@ public static class ArchiveLayout
     public static string LiveCheckpoint(string @class) => $"{Live}{@class}/checkpoint";
 
     /// <summary>Number of a seal from its key; null when it is no seal's key.</summary>
-    public static long? SealNumber(string key) =>
-        key.StartsWith(Seals, StringComparison.Ordinal) && key.EndsWith(NoteSuffix, StringComparison.Ordinal)
-        && Number(key.AsSpan()[Seals.Length..^NoteSuffix.Length]) is { } number ? number : null;
+    public static long? SealNumber(string key) => NoteNumber(key, Seals);
+
+    /// <summary>Number of a deletion record from its key; null when it is no such key.</summary>
+    public static long? DeletionNumber(string key) => NoteNumber(key, Deletions);
 
     /// <summary>Identity of one class's Merkle log: first line of its checkpoints.</summary>
     public static string Origin(string origin, string @class) => $"{origin}/{@class}";
+
+    static long? NoteNumber(string key, string prefix) =>
+        key.Length > prefix.Length + NoteSuffix.Length && key.StartsWith(prefix, StringComparison.Ordinal) && key.EndsWith(NoteSuffix, StringComparison.Ordinal)
+        && Number(key.AsSpan()[prefix.Length..^NoteSuffix.Length]) is { } number ? number : null;
 
     static long? Number(ReadOnlySpan<char> digits) =>
         digits.Length == Digits && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;

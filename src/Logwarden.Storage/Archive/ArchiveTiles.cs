@@ -8,7 +8,7 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
 {
     /// <summary>
     /// A tile's bytes. A partial tile that is not there (its prefix is not locked) is made again: from the full tiles below it, or, of level 0,
-    /// from the rows of the segments that <paramref name="seals"/> name.
+    /// from the rows of the segments that <paramref name="seals"/> name and from deletion records.
     /// </summary>
     public TileSource Source(SealHistory seals, IReadOnlyDictionary<string, string> localFiles) => async (tile, cancel) =>
         await Get(tile, cancel) ?? (tile.IsFull ? null : await Make(tile, seals, localFiles, cancel));
@@ -45,16 +45,21 @@ sealed class ArchiveTiles(IBlobStore store, string @class)
         long first, int count, SealHistory seals, IReadOnlyDictionary<string, string> localFiles, CancellationToken cancel)
     {
         var hashes = new byte[count * TreeHash.Size];
-        var found = 0;
+        // Of events that were deleted after their retention the deletion record keeps the hashes that no full tile has.
+        var kept = await seals.KeptLeaves(@class, first, count, cancel);
+        kept = kept[..Math.Min(kept.Length, hashes.Length)];
+        kept.CopyTo(hashes);
+        var found = kept.Length / TreeHash.Size;
+        var behind = first + found;
         await foreach (var segment in seals.Segments(cancel))
         {
             if (!string.Equals(segment.Class, @class, StringComparison.Ordinal)) continue;
             if (segment.FirstLeaf >= first + count) continue;
-            if (segment.FirstLeaf + segment.Rows <= first) break;
+            if (segment.FirstLeaf + segment.Rows <= behind) break;
             using var reader = await SegmentFiles.Open(store, segment, localFiles, cancel);
             while (reader is not null && reader.Next())
             {
-                if (reader.Leaf < first || reader.Leaf >= first + count) continue;
+                if (reader.Leaf < behind || reader.Leaf >= first + count) continue;
                 MerkleTree.Leaf(reader.Event).Bytes.CopyTo(hashes.AsSpan((int)(reader.Leaf - first) * TreeHash.Size));
                 found++;
             }

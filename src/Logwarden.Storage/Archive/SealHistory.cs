@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Logwarden.Proof.Notes;
+using Logwarden.Proof.Tree;
+using Logwarden.Retention;
 
 namespace Logwarden.Archive;
 
@@ -34,6 +36,29 @@ sealed class SealHistory(IBlobStore store, IReadOnlyList<VerifierKey> keys, Seal
         {
             foreach (var segment in seal.Record.Segments.Reverse()) yield return segment;
         }
+    }
+
+    /// <summary>
+    /// Leaf hashes of a tile of level 0 that is not full, as deletion records keep them of events that were deleted; empty when none does.
+    /// </summary>
+    /// <param name="class">Class of the tree.</param>
+    /// <param name="first">First leaf of the tile.</param>
+    /// <param name="count">How many are wanted.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async ValueTask<ReadOnlyMemory<byte>> KeptLeaves(string @class, long first, int count, CancellationToken cancel)
+    {
+        var numbers = new SortedSet<long>();
+        await foreach (var version in store.List(ArchiveLayout.Deletions, cancel))
+            if (ArchiveLayout.DeletionNumber(version.Key) is { } number) numbers.Add(number);
+        ReadOnlyMemory<byte> longest = default;
+        foreach (var number in numbers.Reverse())
+        {
+            if (longest.Length >= count * TreeHash.Size) break;
+            var deletion = await store.ReadRight(ArchiveLayout.Deletion(number), note => Deletion.TryOpen(note, number, keys, out _), cancel);
+            foreach (var leaves in deletion?.Record.Leaves ?? [])
+                if (leaves.FirstLeaf == first && string.Equals(leaves.Class, @class, StringComparison.Ordinal) && leaves.Hashes.Length > longest.Length) longest = leaves.Hashes;
+        }
+        return longest;
     }
 
     async ValueTask<Seal?> Before(Seal seal, CancellationToken cancel)

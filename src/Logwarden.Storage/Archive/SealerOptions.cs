@@ -1,9 +1,16 @@
+using Logwarden.Policy;
+
 namespace Logwarden.Archive;
 
 /// <summary>How long an object that holds events of a class is locked, by the latest of their event times.</summary>
 /// <param name="class">Policy class.</param>
 /// <param name="latestEvent">Time of the latest event in the object, as the event says. It may be far off: a wrong clock made it.</param>
 public delegate BlobLock RetentionRule(string @class, DateTimeOffset latestEvent);
+
+/// <summary>Requirements of single events, found while a segment is cut.</summary>
+/// <param name="Matcher">Which events.</param>
+/// <param name="Until">Until when those that match ask to keep an object, by the latest of its event times.</param>
+public sealed record SegmentRequirements(RequirementMatcher Matcher, Func<RequirementSet, DateTimeOffset, DateTimeOffset> Until);
 
 /// <summary>Where and how an installation seals.</summary>
 public sealed record SealerOptions
@@ -16,6 +23,9 @@ public sealed record SealerOptions
 
     /// <summary>Retention by class and event time.</summary>
     public required RetentionRule Retention { get; init; }
+
+    /// <summary>What asks for longer for some events of a class; a segment that has one of them is kept as long as it asks. Null where nothing does.</summary>
+    public SegmentRequirements? Requirements { get; init; }
 
     /// <summary>Encoded events held in memory at once; what is beyond is cut into a segment. Default 48 MiB, at least 1 MiB.</summary>
     public long MemoryBytesMax { get; init; } = 48L << 20;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Logwarden.Events;
+using Logwarden.Policy;
 using Logwarden.Proof.Tree;
 using Logwarden.Segments;
 
@@ -16,11 +17,11 @@ sealed class SegmentCutter(
 {
     static readonly TimeSpan LockMin = TimeSpan.FromDays(1);
 
-    readonly Dictionary<(string Class, int Day), EventBuffer> _groups = [];
+    readonly Dictionary<(string Class, int Day), Group> _groups = [];
     readonly List<(byte[] Utf8, string Text)> _classes = [];
     readonly List<SealedSegment> _segments = [];
     (string Class, int Day) _groupKey;
-    EventBuffer? _group;
+    Group? _group;
 
     /// <summary>Segments cut so far and groups that will become one at the end.</summary>
     public int Count => _segments.Count + _groups.Count;
@@ -32,7 +33,9 @@ sealed class SegmentCutter(
         if (!EventEncoding.TryRead(encoded, out var e)) throw new InvalidDataException($"What the journal holds at offset {offset} is no event.");
         if (e.Offset != offset) throw new InvalidDataException($"The journal holds offset {e.Offset} at {offset}.");
         SelectGroup(ClassOf(e.Class), DayOf(e.TimeMicros));
-        _group!.Add(encoded, e.TimeMicros, e.Offset);
+        _group!.Events.Add(encoded, e.TimeMicros, e.Offset);
+        // Each requirement is looked for until one event of the group has it; where the policy has none this is a comparison.
+        if (!_group.Open.IsEmpty) _group.Found(options.Requirements!.Matcher.Match(e, _group.Open));
         while (memory.InUse > options.MemoryBytesMax) CutLargest();
     }
 
@@ -45,7 +48,7 @@ sealed class SegmentCutter(
 
     public void Dispose()
     {
-        foreach (var group in _groups.Values) group.Dispose();
+        foreach (var group in _groups.Values) group.Events.Dispose();
         _groups.Clear();
     }
 
@@ -53,7 +56,7 @@ sealed class SegmentCutter(
     {
         if (_group is not null && _groupKey.Day == day && ReferenceEquals(_groupKey.Class, @class)) return;
         _groupKey = (@class, day);
-        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(memory));
+        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(new(memory), options.Requirements?.Matcher.Sometimes(@class) ?? default));
         _group = _groups[_groupKey];
     }
 
@@ -74,13 +77,13 @@ sealed class SegmentCutter(
         var largest = default((string, int));
         var bytes = -1L;
         foreach (var (key, group) in _groups)
-            if (group.Bytes > bytes) (largest, bytes) = (key, group.Bytes);
+            if (group.Events.Bytes > bytes) (largest, bytes) = (key, group.Events.Bytes);
         Cut(largest);
     }
 
     void Cut((string Class, int Day) key)
     {
-        var group = _groups[key];
+        var (group, matched) = (_groups[key].Events, _groups[key].Matched);
         var tree = treeOf(key.Class);
         group.Sort();
         var firstLeaf = tree.Size;
@@ -96,6 +99,7 @@ sealed class SegmentCutter(
         var protection = options.Retention(key.Class, TimeOf(file.MaxTimeMicros));
         // A lock in the past is refused by every store. Old events that come late are kept at least that long.
         var until = protection.RetainUntil > now + LockMin ? protection.RetainUntil : now + LockMin;
+        if (!matched.IsEmpty && options.Requirements!.Until(matched, TimeOf(file.MaxTimeMicros)) is var longer && longer > until) until = longer;
         protection = new(protection.Mode, until, protection.LegalHold);
         _segments.Add(new(
             path, key.Class, Convert.ToHexStringLower(file.Sha256.Span), file.Bytes, file.Rows, firstLeaf, file.MinTimeMicros, file.MaxTimeMicros,
@@ -115,4 +119,18 @@ sealed class SegmentCutter(
 
     static readonly long EarliestMicros = UnixMicros.Of(DateTimeOffset.MinValue);
     static readonly long LatestMicros = UnixMicros.Of(DateTimeOffset.MaxValue);
+
+    /// <summary>The events of a segment to be, and which requirements they have.</summary>
+    sealed class Group(EventBuffer events, RequirementSet open)
+    {
+        public EventBuffer Events => events;
+
+        /// <summary>Requirements that none of them has yet.</summary>
+        public RequirementSet Open { get; private set; } = open;
+
+        /// <summary>Requirements that one of them has.</summary>
+        public RequirementSet Matched { get; private set; }
+
+        public void Found(RequirementSet found) => (Open, Matched) = (Open.Without(found), Matched.With(found));
+    }
 }

@@ -75,6 +75,15 @@ public enum FindingCode
     /// <summary>The numbers of the ledger do not add up, or are not those of the rows.</summary>
     LedgerMismatch = 32,
 
+    /// <summary>A deletion record is not there.</summary>
+    DeletionMissing = 35,
+
+    /// <summary>A deletion record is not signed by a given key, breaks the chain, or names what no seal has.</summary>
+    DeletionInvalid = 36,
+
+    /// <summary>A deletion record names a segment of which the retention was not over, or that it does not describe as it was sealed.</summary>
+    DeletionUnfounded = 37,
+
     /// <summary>An object that must be locked is not.</summary>
     LockMissing = 40,
 
@@ -172,8 +181,14 @@ public sealed record VerifyReport
     /// <summary>Segments read.</summary>
     public long Segments { get; init; }
 
-    /// <summary>Segments that are gone because their retention has ended.</summary>
+    /// <summary>Segments that are gone as required: their retention was over, and a deletion record says so.</summary>
     public long SegmentsExpired { get; init; }
+
+    /// <summary>Segments that a deletion record names rightly and that are there all the same: a hold is on them, or the deletion is not finished.</summary>
+    public long SegmentsUndeleted { get; init; }
+
+    /// <summary>Deletion records that are signed.</summary>
+    public long Deletions { get; init; }
 
     /// <summary>Events of which the leaf was recomputed.</summary>
     public long Events { get; init; }

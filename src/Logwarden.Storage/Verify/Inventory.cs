@@ -20,6 +20,12 @@ sealed class Inventory
     /// <summary>Size of a class's tree at the newest seal that is known.</summary>
     public long SizeOf(string @class) => _sizes.GetValueOrDefault(@class);
 
+    /// <summary>Whether a seal or something else that is signed names this key.</summary>
+    public bool Names(string key) => _keys.Contains(key);
+
+    /// <summary>Takes in a key that is known to be ours.</summary>
+    public void Name(string key) => _keys.Add(key);
+
     public void Name(string sealKey, SealRecord record)
     {
         _keys.Add(sealKey);
@@ -64,7 +70,7 @@ sealed class Inventory
 
     static bool IsLocked(string key) =>
         key.StartsWith(ArchiveLayout.Segments, StringComparison.Ordinal) || key.StartsWith(ArchiveLayout.Log, StringComparison.Ordinal)
-        || key.StartsWith(ArchiveLayout.Seals, StringComparison.Ordinal);
+        || key.StartsWith(ArchiveLayout.Seals, StringComparison.Ordinal) || key.StartsWith(ArchiveLayout.Deletions, StringComparison.Ordinal);
 
     bool IsNamed(string key)
     {

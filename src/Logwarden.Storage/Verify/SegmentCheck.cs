@@ -13,7 +13,7 @@ namespace Logwarden.Verify;
 /// the hashes in the stored tiles, so that the rows are named; the tree then goes on with the stored hashes.
 /// </summary>
 sealed class SegmentCheck(
-    VersionedReader reader, VerifyState state, Func<string, string?> pathOfHash, OffsetLedger offsets, DateTimeOffset now, Action<string> progress)
+    VersionedReader reader, VerifyState state, Func<string, string?> pathOfHash, OffsetLedger offsets, DeletionTrail deletions, SealHeader seal, DateTimeOffset now, Action<string> progress)
 {
     const int RowsNamedMax = 20;
 
@@ -35,6 +35,11 @@ sealed class SegmentCheck(
             await Absent(segment, tree, cancel);
             return;
         }
+        if (deletions.Find(segment, seal, out var deletion, out var why))
+        {
+            if (why is null) state.SegmentsUndeleted++;
+            else Unfounded(segment, deletion, why);
+        }
         state.Segments++;
         state.Bytes += file.Content.Length;
         await reader.CheckLock(segment.Path, file.Right.Count > 0 ? file.Right : [null], segment.Mode, segment.RetainUntil, now, cancel);
@@ -55,11 +60,24 @@ sealed class SegmentCheck(
 
     async ValueTask Absent(SealedSegment segment, TreeCheck tree, CancellationToken cancel)
     {
-        if (segment.RetainUntil <= now.UtcDateTime) state.SegmentsExpired++;
-        else state.Add(FindingCode.SegmentMissing, segment.Path, $"It is not there; {segment.Rows} events are gone.", Advice.Restore);
+        // The record is there before the deletes are: one that was made since we began is read now.
+        if (!deletions.Find(segment, seal, out var deletion, out var why)) await deletions.Read(cancel);
+        if (deletions.Find(segment, seal, out deletion, out why))
+        {
+            if (why is null) state.SegmentsExpired++;
+            else Unfounded(segment, deletion, why);
+        }
+        else
+        {
+            var ended = segment.RetainUntil <= now.UtcDateTime ? $"Its retention ended at {segment.RetainUntil:u}, but no deletion record says that it was deleted as required" : "It is not there";
+            state.Add(FindingCode.SegmentMissing, segment.Path, $"{ended}; {segment.Rows} events are gone.", Advice.Restore);
+        }
         offsets.Unknown(segment.Rows);
         await tree.FillTo(segment.FirstLeaf + segment.Rows, cancel);
     }
+
+    void Unfounded(SealedSegment segment, string deletion, string why) =>
+        state.Add(FindingCode.DeletionUnfounded, segment.Path, $"{deletion} says that it was deleted as required, which does not hold. {why}", Advice.Investigate);
 
     void TooLarge(SealedSegment segment, long bytesMax)
     {

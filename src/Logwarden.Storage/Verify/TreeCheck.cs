@@ -9,7 +9,8 @@ namespace Logwarden.Verify;
 /// and at each known checkpoint. Since all roots come from one growing tree, equal roots are consistent with each other.
 /// </summary>
 sealed class TreeCheck(
-    string @class, IBlobStore store, VersionedReader reader, VerifyState state, TileQueue tiles, IReadOnlyDictionary<long, TreeHash> known, Func<long> newestSize)
+    string @class, IBlobStore store, VersionedReader reader, VerifyState state, TileQueue tiles, IReadOnlyDictionary<long, TreeHash> known, Func<long> newestSize,
+    Func<long, TreeHash?> kept)
 {
     readonly TileWriter _tree = new();
     (long Index, long Newest, TileId Id, ReadOnlyMemory<byte>? Bytes) _stored = (-1, 0, default, null);
@@ -38,9 +39,10 @@ sealed class TreeCheck(
         while (_tree.Size < end && !IsLost)
         {
             var leaf = _tree.Size;
-            if (await StoredLeaf(leaf, cancel) is { } hash)
+            // What a deletion record keeps is signed; a partial tile is not.
+            if ((kept(leaf) ?? await StoredLeaf(leaf, cancel)) is { } hash)
             {
-                _taken = _taken is { } taken ? taken with { Last = leaf } : (leaf, leaf, _stored.Id);
+                _taken = _taken is { } taken ? taken with { Last = leaf } : (leaf, leaf, new(0, leaf / Tile.FullWidth, Tile.FullWidth));
                 Append(hash);
                 continue;
             }

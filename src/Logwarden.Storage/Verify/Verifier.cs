@@ -8,7 +8,7 @@ namespace Logwarden.Verify;
 /// <para>
 /// First the chain of seal records is read, then the archive is listed, then each seal is gone through: every segment is hashed and read, every
 /// leaf recomputed, and from them every tile, root and checkpoint; every offset of its journal range must be there once. Seals that
-/// are written meanwhile are verified too. What is wrong is named; it never stops at the first finding, and one cause is as far as possible one finding.
+/// are written meanwhile are verified too. A segment that is gone is gone as required only when a deletion record says so and its retention was over. What is wrong is named; it never stops at the first finding, and one cause is as far as possible one finding.
 /// </para>
 /// <para>Memory: a bit per offset of one seal, the names of segments and seals, one row group and the tiles of one segment.</para>
 /// </summary>
@@ -22,6 +22,7 @@ public sealed class Verifier
     readonly VersionedReader _reader;
     readonly Inventory _inventory = new();
     readonly OffsetLedger _offsets;
+    readonly DeletionTrail _deletions;
     readonly TileQueue _tiles;
     readonly SortedDictionary<string, TreeCheck> _trees = new(StringComparer.Ordinal);
     readonly KnownNotes _known;
@@ -39,6 +40,7 @@ public sealed class Verifier
         _state = new(options.FindingsMax);
         _reader = new(store, _state);
         _offsets = new(_state);
+        _deletions = new(store, _reader, _state, _inventory, options.Keys, _now);
         _tiles = new(options.ConcurrentReads, _now);
         _known = new(options, _state);
     }
@@ -57,6 +59,7 @@ public sealed class Verifier
     async ValueTask<VerifyReport> Run(CancellationToken cancel)
     {
         await NameSealed(cancel);
+        await _deletions.Read(cancel);
         await _inventory.List(_store, _reader, cancel);
         await CheckSeals(cancel);
         // Sealed while we were reading: what looked unexpected may be theirs.
@@ -68,6 +71,8 @@ public sealed class Verifier
                 "Check that this is the place, prefix included, that `serve` and `ingest` archive to. If it is, nothing was sealed yet, or all seals were removed.");
         }
         foreach (var number in _unread.Keys.Where(number => number >= _next)) await ReportInvalid(ArchiveLayout.Seal(number), cancel);
+        await _deletions.Read(cancel);
+        _deletions.ReportUnknown();
         foreach (var version in _inventory.Unexpected())
         {
             if (version.IsDeleteMarker) continue;
@@ -84,6 +89,8 @@ public sealed class Verifier
             Seals = _state.Seals,
             Segments = _state.Segments,
             SegmentsExpired = _state.SegmentsExpired,
+            SegmentsUndeleted = _state.SegmentsUndeleted,
+            Deletions = _state.Deletions,
             Events = _state.Events,
             Tiles = _state.Tiles,
             Checkpoints = _state.Checkpoints,
@@ -175,7 +182,7 @@ public sealed class Verifier
         await _reader.CheckLock(key, opened.Right, record.Header.Mode, record.Header.RetainUntil, _now, cancel);
         _offsets.Begin(record.Header, key);
         var segments = new SegmentCheck(
-            _reader, _state, _inventory.PathOfHash, _offsets, _now, what => _progress(new(_state.Events, _sealedTo, what)));
+            _reader, _state, _inventory.PathOfHash, _offsets, _deletions, record.Header, _now, what => _progress(new(_state.Events, _sealedTo, what)));
         foreach (var segment in record.Segments)
         {
             await segments.Check(segment, TreeOf(segment.Class), cancel);
@@ -270,6 +277,7 @@ public sealed class Verifier
     {
         if (_trees.TryGetValue(@class, out var tree)) return tree;
         return _trees[@class] = new(
-            @class, _store, _reader, _state, _tiles, _known.RootsOf(ArchiveLayout.Origin(_origin ?? "", @class)), () => _inventory.SizeOf(@class));
+            @class, _store, _reader, _state, _tiles, _known.RootsOf(ArchiveLayout.Origin(_origin ?? "", @class)), () => _inventory.SizeOf(@class),
+            leaf => _deletions.Leaf(@class, leaf));
     }
 }

@@ -14,6 +14,8 @@ sealed class VerifyState(int findingsMax)
     public long Seals;
     public long Segments;
     public long SegmentsExpired;
+    public long SegmentsUndeleted;
+    public long Deletions;
     public long Events;
     public long Tiles;
     public long Checkpoints;

@@ -109,7 +109,7 @@ sealed class Installation : IAsyncDisposable
             store = OpenArchive(options);
             await CheckArchiveAsync(store, policy, cancel);
             var sealer = await Sealer.Open(
-                new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time) }, store, key, time, cancel);
+                new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time), Requirements = policy.Requirements(time) }, store, key, time, cancel);
             if (LossRecovery.Begin(options, journal, sealer.Last, time))
             {
                 journal.Dispose();

@@ -6,6 +6,7 @@ using Logwarden.Journal;
 using Logwarden.Match;
 using Logwarden.Policy;
 using Logwarden.Redaction;
+using Logwarden.Retention;
 
 namespace Logwarden.Hosting;
 
@@ -22,6 +23,7 @@ sealed class PolicyFile
         _redaction = redaction;
         Redactor = Redactor.Create(redaction);
         Classifier = new(policy);
+        Rules = new(policy);
     }
 
     /// <summary>The policy.</summary>
@@ -100,20 +102,16 @@ sealed class PolicyFile
         string.Equals(finding.Code, "unreachable", StringComparison.Ordinal)
         || Policy.ArchiveChecks.Any(check => check.Refuse && string.Equals(check.Finding, finding.Code, StringComparison.Ordinal));
 
-    /// <summary>
-    /// How long objects are locked: the class's total period from the latest event in the object. Senders choose the times of their events, and must not choose how long
-    /// those are kept: one far in the future counts as one of tomorrow, lest it lock an object for a lifetime; one in the past is locked at least for the class's hot
-    /// period from now on, lest a back-dated event could be deleted before anyone reviewed it.
-    /// </summary>
+    /// <summary>How long it keeps what.</summary>
+    public RetentionRules Rules { get; }
+
+    /// <summary>How long objects are locked when they are sealed now (<see cref="RetentionRules"/>).</summary>
     public RetentionRule Retention(TimeProvider time) => (name, latest) =>
-    {
-        var @class = Policy.Class(name);
-        var now = time.GetUtcNow();
-        var counted = latest > now.AddDays(1) ? now.AddDays(1) : latest;
-        var until = @class.Total.AddTo(counted);
-        var earliest = @class.Hot.AddTo(now);
-        return new(@class.Lock is ClassLock.Governance ? LockMode.Governance : LockMode.Compliance, until > earliest ? until : earliest, legalHold: false);
-    };
+        new(Policy.Class(name).Lock is ClassLock.Governance ? LockMode.Governance : LockMode.Compliance, Rules.Reckon(name, latest, time.GetUtcNow(), default).Until, legalHold: false);
+
+    /// <summary>What keeps single events longer; null where the policy has no such requirement.</summary>
+    public SegmentRequirements? Requirements(TimeProvider time) =>
+        Policy.Requirements.Any(one => one.When is not null) ? new(Rules.Matcher, (matched, latest) => Rules.Until(matched, latest, time.GetUtcNow())) : null;
 
     static PolicyFile Of(PolicySnapshot policy, DirectoryInfo data)
     {

@@ -1,6 +1,8 @@
 using Logwarden.Archive;
 using Logwarden.Journal;
+using Logwarden.Policy;
 using Logwarden.Proof.Notes;
+using Logwarden.Retention;
 using Logwarden.Tests.Segments;
 using Logwarden.Tests.World;
 using Logwarden.Verify;
@@ -82,6 +84,23 @@ sealed class ArchiveWorld : IDisposable
             await sealer.SealEvents(Journal(sealer.SealedTo), end, Ledger(end), Cancel);
             Time.Advance(TimeSpan.FromMinutes(5));
         }
+    }
+
+    /// <summary>A run of retention by a policy, and what it told.</summary>
+    public async Task<(RetentionReport Report, IReadOnlyList<RetentionNotice> Told)> Retain(PolicySnapshot policy, Func<RetentionOptions, RetentionOptions>? change = null, IBlobStore? store = null)
+    {
+        var told = new List<RetentionNotice>();
+        var options = new RetentionOptions { DataDirectory = DataFolder, Rules = new(policy), Tell = told.Add };
+        var newest = Seal.TryOpen(await File.ReadAllBytesAsync(Path.Combine(DataFolder, "state", "sealed.note"), Cancel), [Key.Verifier], out _);
+        return (await RetentionRun.Run(change?.Invoke(options) ?? options, store ?? Store, Key, newest, Time, Cancel), told);
+    }
+
+    /// <summary>Deletes the oldest segments as retention does, when they are due.</summary>
+    public async Task Expire(int seals)
+    {
+        var expired = (await Records()).Take(seals).SelectMany(seal => seal.Segments).Select(segment => segment.Path).ToHashSet(StringComparer.Ordinal);
+        var (report, _) = await Retain(PolicySnapshot.Default, options => options with { HoldsOf = segment => expired.Contains(segment.Path) ? [] : ["of a test"] });
+        Assert.Equal(expired.Order(StringComparer.Ordinal), report.Acts.Where(act => act.Kind is RetentionActKind.Expired).Select(act => act.Path).Order(StringComparer.Ordinal));
     }
 
     /// <summary>The records of all seals.</summary>

@@ -100,6 +100,6 @@ public sealed class ExpiryTests : IDisposable
             }
         }
         _world.Time.Advance(TimeSpan.FromDays(100));
-        foreach (var seal in (await _world.Records()).Take(expired)) await _world.Store.Delete(Assert.Single(seal.Segments).Path, null, Cancel);
+        await _world.Expire(expired);
     }
 }
