@@ -72,6 +72,7 @@ static class Program
         LedgerCommand.Create(),
         VerifyCommand.Create(),
         ProveCommand.Create(),
+        RetentionCommand.Create(),
         PolicyCommand.Create(),
         SourceCommand.Create(),
         StatusCommand.Create(),

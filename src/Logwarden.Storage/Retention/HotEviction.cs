@@ -30,14 +30,14 @@ public sealed class HotEviction(RetentionOptions options, IBlobStore store, Time
             .Select(path => Path.GetRelativePath(options.HotDirectory, path).Replace('\\', '/')).ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Evicts a segment if it is due.</summary>
+    /// <summary>Looks whether a segment is due, and whether it may go. Whoever then calls <see cref="Remove"/> does so at once: what the archive has is as of this moment.</summary>
     /// <param name="segment">A sealed segment that lies in the hot folder.</param>
     /// <param name="sealedAt">When it was sealed.</param>
     /// <param name="isDeleted">Whether the archive has deleted it as required: then it is due, and need not be there.</param>
     /// <param name="cancel">Gives up.</param>
-    /// <returns>What was done; null when it is not due.</returns>
-    /// <exception cref="IOException">The disk or the archive failed.</exception>
-    public async ValueTask<RetentionAct?> Evict(SealedSegment segment, DateTimeOffset sealedAt, bool isDeleted, CancellationToken cancel)
+    /// <returns><see cref="RetentionActKind.Evicted"/> when it may go, <see cref="RetentionActKind.EvictionPutOff"/> with the reason when it is due and may not; null when it is not due.</returns>
+    /// <exception cref="IOException">The archive failed.</exception>
+    public async ValueTask<RetentionAct?> Examine(SealedSegment segment, DateTimeOffset sealedAt, bool isDeleted, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
         var until = options.Rules.HotUntil(segment, sealedAt);
@@ -46,7 +46,6 @@ public sealed class HotEviction(RetentionOptions options, IBlobStore store, Time
         if (options.NeededBy(segment) is { } reader) return PutOff($"{reader} has not read it yet");
         if (options.RestoredUntil(segment) is { } restored && restored > now) return PutOff($"it was restored until {restored.UtcDateTime:u}");
         if (!isDeleted && await WhyNotSafe(segment, now, cancel) is { } why) return PutOff(why);
-        if (!options.IsDryRun) Remove(segment);
         return RetentionAct.Of(RetentionActKind.Evicted, segment, isDeleted ? "The archive has deleted it as required." : $"Its hot time ended at {until.UtcDateTime:u}; the archive has it.");
 
         RetentionAct PutOff(string what) => RetentionAct.Of(RetentionActKind.EvictionPutOff, segment, $"Its hot time ended at {until.UtcDateTime:u}; it stays: {what}.");
@@ -65,7 +64,9 @@ public sealed class HotEviction(RetentionOptions options, IBlobStore store, Time
         return right.Any(one => one.Head.Covers(wanted)) ? null : $"the archive does not keep it locked until {segment.RetainUntil:u}; run `logwarden verify`";
     }
 
-    void Remove(SealedSegment segment)
+    /// <summary>Takes it out of the hot folder. A query that reads it at this moment begins again without it.</summary>
+    /// <exception cref="IOException">The disk failed; it may still be there.</exception>
+    public void Remove(SealedSegment segment)
     {
         var path = PathOf(segment);
         var folder = Path.GetDirectoryName(path)!;

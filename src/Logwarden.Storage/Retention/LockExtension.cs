@@ -29,42 +29,50 @@ sealed class LockExtension(RetentionOptions options, IBlobStore store, TimeProvi
         return SegmentObject.Match(rows, segment, rules.Matcher, undecided, leaf: null, out var matched) ? rules.Reckon(segment, sealedAt, matched).Until : null;
     }
 
-    /// <summary>Makes the lock of a segment longer if it ends before that date.</summary>
-    /// <returns>What was done; null when nothing had to be.</returns>
-    public async ValueTask<RetentionAct?> Extend(SealedSegment segment, DateTimeOffset until, CancellationToken cancel)
+    /// <summary>Whether the lock of a segment ends before that date, and of which versions.</summary>
+    /// <returns>Nothing to do when both are null; only what still exists is extended.</returns>
+    public async ValueTask<(LockPlan? Plan, RetentionAct? Refused)> Plan(SealedSegment segment, DateTimeOffset until, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
-        if (until <= now) return null;
+        if (until <= now) return (null, null);
         var there = await SegmentObject.Look(store, segment, cancel);
-        if (!there.IsThere) return null; // only what still exists; that it is missing is told where it is due
-        if (there.Heads.All(one => one.Head.RetainUntil >= until)) return null;
+        if (!there.IsThere || there.Heads.All(one => one.Head.RetainUntil >= until)) return (null, null);
         var right = await there.Right(store, now, cancel);
-        if (right.Count == 0) return RetentionAct.Of(RetentionActKind.Refused, segment, "What the archive has is not what was sealed, so its lock was not made longer; run `logwarden verify`.");
-        if (right.All(one => one.Head.RetainUntil >= until)) return null;
+        if (right.Count == 0) return (null, RetentionAct.Of(RetentionActKind.Refused, segment, "What the archive has is not what was sealed, so its lock was not made longer; run `logwarden verify`."));
+        var due = right.Where(one => !(one.Head.RetainUntil >= until)).ToList();
+        return due.Count == 0 ? (null, null) : (new(segment, until, there.LockedUntil, due), null);
+    }
+
+    /// <summary>Makes the locks longer.</summary>
+    public async ValueTask<RetentionAct> CarryOut(LockPlan plan, CancellationToken cancel)
+    {
+        var (segment, until) = (plan.Segment, plan.Until);
         try
         {
-            foreach (var (version, head) in options.IsDryRun ? [] : right)
-                if (!(head.RetainUntil >= until)) await store.Protect(segment.Path, version.VersionId, head.Raised(new(head.Mode ?? segment.Mode, until, legalHold: false)), cancel);
+            foreach (var (version, head) in options.IsDryRun ? [] : plan.Versions)
+                await store.Protect(segment.Path, version.VersionId, head.Raised(new(head.Mode ?? segment.Mode, until, legalHold: false)), cancel);
         }
         catch (BlobLockedException refused)
         {
             return RetentionAct.Of(RetentionActKind.Refused, segment, $"Its lock was to be made longer, until {until.UtcDateTime:u}, and was not: {refused.Message}.");
         }
-        return RetentionAct.Of(RetentionActKind.Extended, segment, $"Its lock ends at {until.UtcDateTime:u} instead of {there.LockedUntil?.UtcDateTime ?? default:u}.");
+        return RetentionAct.Of(RetentionActKind.Extended, segment, plan.What);
     }
 
     /// <summary>Keeps what proves a class locked as long as any of its events is kept.</summary>
     /// <param name="prefixes">Where it lies.</param>
     /// <param name="until">Until when.</param>
     /// <param name="all">Whether all locks that end before are made longer; false: those that end soon.</param>
+    /// <param name="tell">Is called before the first lock is changed.</param>
     /// <param name="acts">What was done is added.</param>
     /// <param name="cancel">Gives up.</param>
     /// <returns>The first moment at which one of the locks ends; the last moment of all when there are none.</returns>
-    public async ValueTask<DateTimeOffset> ExtendProofs(IReadOnlyList<string> prefixes, DateTimeOffset until, bool all, List<RetentionAct> acts, CancellationToken cancel)
+    public async ValueTask<DateTimeOffset> ExtendProofs(IReadOnlyList<string> prefixes, DateTimeOffset until, bool all, Action<string, string> tell, List<RetentionAct> acts, CancellationToken cancel)
     {
         var soon = time.GetUtcNow() + ProofMargin;
         var first = DateTimeOffset.MaxValue;
         var (count, refused) = (0, (BlobLockedException?)null);
+        var what = string.Join(" and ", prefixes);
         foreach (var prefix in prefixes)
         {
             await foreach (var version in store.List(prefix, cancel))
@@ -73,6 +81,7 @@ sealed class LockExtension(RetentionOptions options, IBlobStore store, TimeProvi
                 if (version.IsDeleteMarker || await store.Head(version.Key, version.VersionId, cancel) is not { Mode: { } mode, RetainUntil: { } end } head) continue;
                 if (end < until && (all || end < soon))
                 {
+                    if (count == 0 && refused is null) tell(what, $"Objects there prove events that are kept; their locks are made longer, until {until.UtcDateTime:u}.");
                     try
                     {
                         if (!options.IsDryRun) await store.Protect(version.Key, version.VersionId, head.Raised(new(mode, until, legalHold: false)), cancel);
@@ -86,9 +95,18 @@ sealed class LockExtension(RetentionOptions options, IBlobStore store, TimeProvi
                 if (end < first) first = end;
             }
         }
-        var what = string.Join(" and ", prefixes);
         if (count > 0) acts.Add(new(RetentionActKind.Extended, what, 0, 0, $"{count} objects there prove events that are kept; their locks end at {until.UtcDateTime:u}."));
         if (refused is not null) acts.Add(new(RetentionActKind.Refused, what, 0, 0, $"Objects there prove events that are kept, and their locks could not be made longer: {refused.Message}."));
         return first;
     }
+}
+
+/// <summary>A segment's lock that is to be made longer.</summary>
+/// <param name="Segment">Which.</param>
+/// <param name="Until">Until when.</param>
+/// <param name="Before">Until when it is locked now.</param>
+/// <param name="Versions">Versions that have the right bytes and a shorter lock.</param>
+sealed record LockPlan(SealedSegment Segment, DateTimeOffset Until, DateTimeOffset? Before, IReadOnlyList<(BlobVersion Version, BlobHead Head)> Versions)
+{
+    public string What => $"Its lock ends at {Until.UtcDateTime:u} instead of {(Before is { } before ? before.UtcDateTime.ToString("u", System.Globalization.CultureInfo.InvariantCulture) : "never")}.";
 }

@@ -13,6 +13,7 @@ namespace Logwarden.Retention;
 public sealed class RetentionRun
 {
     const int TellMax = 100; // named in one event
+    const int EvictAtOnce = 50; // looked at, told, then taken away
 
     readonly RetentionOptions _options;
     readonly IBlobStore _store;
@@ -64,11 +65,9 @@ public sealed class RetentionRun
         await foreach (var seal in walk.From(_state.FirstSeal, cancel))
         {
             var number = seal.Record.Header.Number;
-            var before = _acts.Count;
             if (!await Look(seal, isNewPolicy || number >= _state.ExtendedSeals, present, cancel) && failed < 0) failed = number;
             // What is gone from the archive can still wait in the hot folder for who needs it.
             if (firstLive < 0 && !seal.Record.Segments.All(segment => IsGone(segment) && !present.Contains(segment.Path))) firstLive = number;
-            TellExtended(seal, before);
         }
         if (known is not null && (walk.Newest is null || walk.Newest.Record.Header.Number < known.Record.Header.Number))
             throw new ArchiveRolledBackException($"{_store.Location}: {ArchiveLayout.Seal(known.Record.Header.Number)} is not there as this installation wrote it. Run `logwarden verify`; nothing is deleted until it is clear why.");
@@ -81,10 +80,7 @@ public sealed class RetentionRun
             var first = firstLive < 0 ? newest.Record.Header.Number : firstLive;
             Save(_state with { FirstSeal = first, FirstDeletion = FirstDeletion(first) });
         }
-        foreach (var (segment, sealedAt) in _hot)
-        {
-            if (await _eviction.Evict(segment, sealedAt, _log.Of(segment.Path) is { } deleted && IsFinished(deleted.Number), cancel) is { } act) _acts.Add(act);
-        }
+        foreach (var some in _hot.Chunk(EvictAtOnce)) await Evict(some, cancel);
         TellRest();
         return new(_acts, _deletions);
     }
@@ -94,6 +90,7 @@ public sealed class RetentionRun
     async ValueTask<bool> Look(Seal seal, bool extend, IReadOnlySet<string> present, CancellationToken cancel)
     {
         var (now, sealedAt, isDone) = (_time.GetUtcNow(), new DateTimeOffset(seal.Record.Header.Sealed), true);
+        var plans = new List<LockPlan>();
         foreach (var segment in seal.Record.Segments)
         {
             if (present.Contains(segment.Path)) _hot.Add((segment, sealedAt));
@@ -105,15 +102,15 @@ public sealed class RetentionRun
             {
                 var wanted = await _extension.Wanted(segment, sealedAt, cancel);
                 if (wanted > until) until = wanted.Value;
-                var act = wanted is null ? Unread(segment) : wanted.Value.UtcDateTime > segment.RetainUntil ? await _extension.Extend(segment, wanted.Value, cancel) : null;
-                if (act is not null) _acts.Add(act);
-                if (act?.Kind is RetentionActKind.Extended) Note(segment.Class, until);
-                isDone = isDone && act?.Kind is not RetentionActKind.Refused;
+                var (plan, refused) = wanted is null ? (null, Unread(segment)) : wanted.Value.UtcDateTime > segment.RetainUntil ? await _extension.Plan(segment, wanted.Value, cancel) : (null, null);
+                if (plan is not null) plans.Add(plan);
+                if (refused is not null) _acts.Add(refused);
+                isDone = isDone && refused is null;
             }
             if (until <= now) _due.Add((segment, seal.Record.Header));
             else if (!_needed.TryGetValue(segment.Class, out var needed) || until.UtcDateTime > needed) _needed[segment.Class] = until.UtcDateTime;
         }
-        return isDone;
+        return await Extend(seal, plans, cancel) && isDone;
 
         static RetentionAct Unread(SealedSegment segment) =>
             RetentionAct.Of(RetentionActKind.Refused, segment, "Whether a requirement of the policy applies to its events cannot be told: it is not there as it was sealed. Run `logwarden verify`.");
@@ -125,16 +122,43 @@ public sealed class RetentionRun
         _state = _state with { Extended = new Dictionary<string, DateTime>(_state.Extended, StringComparer.Ordinal) { [@class] = until.UtcDateTime } };
     }
 
-    void TellExtended(Seal seal, int before)
+    async ValueTask<bool> Extend(Seal seal, List<LockPlan> plans, CancellationToken cancel)
     {
-        var extended = _acts.Skip(before).Where(act => act.Kind is RetentionActKind.Extended).ToList();
-        if (extended.Count == 0 || _options.IsDryRun) return;
-        _options.Step(RetentionStep.Tell, () => _options.Tell(new("retention.extend", ArchiveLayout.Seal(seal.Record.Header.Number),
-            $"The locks of {extended.Count} segments of this seal were made longer: the policy in force keeps them longer.", IsFailure: false,
-            [
-                ("policy_version", _options.Rules.Policy.Header.Version), ("policy_sha256", _options.Rules.Policy.Sha256),
-                .. extended.Take(TellMax).Select(act => (act.Path, (string?)act.What)),
-            ])));
+        if (plans.Count == 0) return true;
+        Tell(new("retention.extend", ArchiveLayout.Seal(seal.Record.Header.Number),
+            $"The locks of {plans.Count} segments of this seal are made longer: the policy in force keeps them longer.", IsFailure: false,
+            [.. PolicyDetails, .. plans.Take(TellMax).Select(plan => (plan.Segment.Path, (string?)plan.What))]));
+        var isDone = true;
+        foreach (var plan in plans)
+        {
+            var act = await _extension.CarryOut(plan, cancel);
+            _acts.Add(act);
+            if (act.Kind is RetentionActKind.Extended) Note(plan.Segment.Class, plan.Until);
+            else isDone = false;
+        }
+        return isDone;
+    }
+
+    IReadOnlyList<(string Name, string? Value)> PolicyDetails => [("policy_version", _options.Rules.Policy.Header.Version), ("policy_sha256", _options.Rules.Policy.Sha256)];
+
+    /// <summary>What is told is told before it is done: a crash between the two tells it twice, and never leaves it untold.</summary>
+    void Tell(RetentionNotice notice)
+    {
+        if (!_options.IsDryRun) _options.Step(RetentionStep.Tell, () => _options.Tell(notice));
+    }
+
+    async ValueTask Evict(IReadOnlyList<(SealedSegment Segment, DateTimeOffset SealedAt)> some, CancellationToken cancel)
+    {
+        var acts = new List<(SealedSegment Segment, RetentionAct Act)>();
+        foreach (var (segment, sealedAt) in some)
+        {
+            if (await _eviction.Examine(segment, sealedAt, _log.Of(segment.Path) is { } deleted && IsFinished(deleted.Number), cancel) is { } act) acts.Add((segment, act));
+        }
+        _acts.AddRange(acts.Select(one => one.Act));
+        acts.RemoveAll(one => one.Act.Kind is not RetentionActKind.Evicted);
+        if (acts.Count == 0) return;
+        Tell(RetentionActKind.Evicted, "retention.evict", "leave the hot folder: their hot time is over, and the archive has them", isFailure: false, [.. acts.Select(one => one.Act)]);
+        foreach (var (segment, _) in _options.IsDryRun ? [] : acts) _eviction.Remove(segment);
     }
 
     async ValueTask ExtendProofs(Seal newest, bool isNewPolicy, CancellationToken cancel)
@@ -149,16 +173,11 @@ public sealed class RetentionRun
         {
             if (proofs.TryGetValue(@class, out var first) && (first >= until || (first >= soon && !isNewPolicy))) continue;
             string[] prefixes = @class.Length == 0 ? [ArchiveLayout.Seals, ArchiveLayout.Deletions] : [$"{ArchiveLayout.Log}{@class}/"];
-            var before = _acts.Count;
-            var ends = (await _extension.ExtendProofs(prefixes, new(until), isNewPolicy, _acts, cancel)).UtcDateTime;
+            var ends = (await _extension.ExtendProofs(
+                prefixes, new(until), isNewPolicy, (what, message) => Tell(new("retention.extend", what, message, IsFailure: false, PolicyDetails)), _acts, cancel)).UtcDateTime;
             // What comes later is locked at least as long as the newest is.
             var next = @class.Length == 0 ? newest.Record.Header.RetainUntil : newest.Record.Tree(@class).RetainUntil;
             proofs[@class] = ends < next ? ends : next;
-            foreach (var act in _acts.Skip(before).Where(act => act.Kind is RetentionActKind.Extended && !_options.IsDryRun).ToList())
-            {
-                _options.Step(RetentionStep.Tell, () => _options.Tell(new("retention.extend", act.Path, act.What, IsFailure: false,
-                    [("policy_version", _options.Rules.Policy.Header.Version), ("policy_sha256", _options.Rules.Policy.Sha256)])));
-            }
         }
         Save(_state with { Proofs = proofs });
     }
@@ -225,18 +244,16 @@ public sealed class RetentionRun
 
     void TellRest()
     {
-        if (_options.IsDryRun) return;
-        Tell(RetentionActKind.Evicted, "retention.evict", "left the hot folder: their hot time is over, and the archive has them", isFailure: false);
-        Tell(RetentionActKind.Refused, "retention.refused", "were left as they are, though something was due", isFailure: true);
-        Tell(RetentionActKind.Missing, "retention.missing", "are gone from the archive, and no deletion record says why", isFailure: true);
+        Tell(RetentionActKind.Refused, "retention.refused", "were left as they are, though something was due", isFailure: true, _acts);
+        Tell(RetentionActKind.Missing, "retention.missing", "are gone from the archive, and no deletion record says why", isFailure: true, _acts);
+    }
 
-        void Tell(RetentionActKind kind, string action, string what, bool isFailure)
-        {
-            var acts = _acts.Where(act => act.Kind == kind).ToList();
-            if (acts.Count == 0) return;
-            _options.Step(RetentionStep.Tell, () => _options.Tell(new(action, _store.Location, $"{acts.Count} objects {what}.", isFailure,
-                [("events", $"{acts.Sum(act => (long)act.Rows)}"), ("bytes", $"{acts.Sum(act => act.Bytes)}"), .. acts.Take(TellMax).Select(act => (act.Path, (string?)act.What))])));
-        }
+    void Tell(RetentionActKind kind, string action, string what, bool isFailure, IReadOnlyList<RetentionAct> of)
+    {
+        var acts = of.Where(act => act.Kind == kind).ToList();
+        if (acts.Count == 0) return;
+        Tell(new(action, _store.Location, $"{acts.Count} objects {what}.", isFailure,
+            [("events", $"{acts.Sum(act => (long)act.Rows)}"), ("bytes", $"{acts.Sum(act => act.Bytes)}"), .. acts.Take(TellMax).Select(act => (act.Path, (string?)act.What))]));
     }
 
     bool IsFinished(long number) => number < _state.NextDeletion && !_state.Pending.Contains(number);

@@ -76,7 +76,8 @@ static class VerifyCommand
     static void Print(string location, VerifyReport report, TrustedKeys keys, IReadOnlyList<KnownNote> known, TextWriter output)
     {
         foreach (var finding in report.Findings) output.WriteLine(finding);
-        var expired = report.SegmentsExpired == 0 ? "" : $" ({Cli.Number(report.SegmentsExpired)} more have expired and are gone)";
+        var expired = report.SegmentsExpired == 0 ? "" : $" ({Cli.Number(report.SegmentsExpired)} more are gone as required, by {Cli.Number(report.Deletions)} deletion records)";
+        if (report.SegmentsUndeleted > 0) output.WriteLine($"{Cli.Number(report.SegmentsUndeleted)} segments are there though a deletion record names them: a hold is on them, or `logwarden retention run` has not finished");
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{location}: {report.Seals} seals, {report.Segments} segments{expired}, {report.Events} events, {report.Tiles} tiles, {report.Checkpoints} checkpoints, {report.Locks} locks checked; offsets 0 to {report.SealedTo}"));
@@ -101,6 +102,8 @@ static class VerifyCommand
         seals = report.Seals,
         segments = report.Segments,
         segments_expired = report.SegmentsExpired,
+        segments_undeleted = report.SegmentsUndeleted,
+        deletions = report.Deletions,
         events = report.Events,
         tiles = report.Tiles,
         checkpoints = report.Checkpoints,

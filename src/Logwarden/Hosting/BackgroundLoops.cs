@@ -4,7 +4,7 @@ using Logwarden.Delivery;
 
 namespace Logwarden.Hosting;
 
-/// <summary>What goes on in a server beside its requests: sealing, delivery, canaries, own events. Each is a loop that tells its failures and goes on; they end in the opposite order of their beginning.</summary>
+/// <summary>What goes on in a server beside its requests: sealing, delivery, canaries, own events, retention. Each is a loop that tells its failures and goes on; they end in the opposite order of their beginning.</summary>
 sealed class BackgroundLoops : IAsyncDisposable
 {
     readonly Installation _installation;
@@ -39,6 +39,7 @@ sealed class BackgroundLoops : IAsyncDisposable
         Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));
         Begin(new ObserverLoop(_installation.Journal, [_installation.Control.Canaries.Observe], _time, _logs.CreateLogger<ObserverLoop>()));
         Begin(new CertificateLoop(_installation, _data, _time, _logs.CreateLogger<CertificateLoop>()));
+        Begin(new RetentionLoop(cancel => _installation.RetainAsync(options => options, cancel), _time, _logs.CreateLogger<RetentionLoop>()));
         _telemetry = new(Report, _time);
     }
 

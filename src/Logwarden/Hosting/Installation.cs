@@ -5,6 +5,7 @@ using Logwarden.Formats;
 using Logwarden.Hot;
 using Logwarden.Journal;
 using Logwarden.Proof.Notes;
+using Logwarden.Retention;
 using Logwarden.Segments;
 
 namespace Logwarden.Hosting;
@@ -46,12 +47,14 @@ sealed class Installation : IAsyncDisposable
     readonly SemaphoreSlim _indexing = new(1, 1);
     readonly JournalBatch _batch = new();
     readonly TextIndexBuilder _textIndexes = new();
+    readonly string _data;
     readonly string _segments;
 
     Installation(
         string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, ControlState control, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
     {
         Control = control;
+        _data = data;
         _segments = Path.Combine(data, "hot", "segments");
         Policy = policy;
         Journal = journal;
@@ -172,6 +175,16 @@ sealed class Installation : IAsyncDisposable
             _sealing.Release();
         }
         NativeArenas.Trim();
+    }
+
+    /// <summary>Makes a run of retention, beside whatever else goes on.</summary>
+    /// <param name="change">Adds whom to ask besides those that are known here.</param>
+    /// <param name="cancel">Gives up; the next run goes on.</param>
+    /// <exception cref="IOException">The disk or the archive failed.</exception>
+    public async Task<RetentionReport> RetainAsync(Func<RetentionOptions, RetentionOptions> change, CancellationToken cancel)
+    {
+        var newest = RetentionWork.Newest(_data, [_key.Verifier]);
+        return await RetentionRun.Run(change(RetentionWork.Options(_data, Policy, Control)), _store, _key, newest, _time, cancel);
     }
 
     /// <summary>

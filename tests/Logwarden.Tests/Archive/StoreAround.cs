@@ -20,7 +20,11 @@ abstract class StoreAround(IBlobStore store) : IBlobStore
 
     public ValueTask<BlobHead?> Head(string key, string? versionId, CancellationToken cancel) => store.Head(key, versionId, cancel);
 
-    public ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => store.Protect(key, versionId, protection, cancel);
+    public virtual async ValueTask Protect(string key, string? versionId, BlobLock protection, CancellationToken cancel) => await Change(async () =>
+    {
+        await store.Protect(key, versionId, protection, cancel);
+        return true;
+    });
 
     public IAsyncEnumerable<BlobVersion> List(string prefix, CancellationToken cancel) => store.List(prefix, cancel);
 
