@@ -6,11 +6,15 @@
 # Data, settings, logs and pid files are below DIR; delete it when done. Ports are chosen at the first start and kept in DIR/ceph.conf.
 #   OSD_GB=10    size of the (sparse) disk file
 #   LC_DEBUG=N   seconds that a day of a lifecycle rule lasts; unset: a day
+#   ACCESS_KEY, SECRET_KEY   of the user that is made at the first start; unset: random
+#   CLOCK=FILE   the gateway's clock is ahead by what FILE says, such as +86400 (seconds), read again whenever it looks at the clock; unset: it has the host's
 set -euo pipefail
 cmd=${1:?start|env|stop}; mkdir -p "${2:?DIR}"; dir=$(cd "$2" && pwd)
 conf=$dir/ceph.conf
 # All settings are in the file. Asking the monitor for more makes an OSD fail at start-up now and then ("wrong fsid").
 export CEPH_ARGS=--no-mon-config
+
+faketime=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketimeMT.so.1
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
@@ -20,6 +24,7 @@ install() {
   for b in ceph-mon monmaptool ceph; do command -v "$b" >/dev/null || missing+=(ceph-mon ceph-common); done
   command -v ceph-osd >/dev/null || missing+=(ceph-osd)
   command -v curl >/dev/null || missing+=(curl)
+  [[ -z ${CLOCK:-} || -e $faketime ]] || missing+=(libfaketime)
   ((${#missing[@]})) || return 0
   command -v apt-get >/dev/null || die "needs ${missing[*]}, and there is no apt-get here to install them"
   local sudo=; ((EUID == 0)) || sudo=sudo
@@ -149,7 +154,7 @@ create() { # a cluster with one user; leaves monitor and OSD running
   done
   wait "$osd_mkfs" || die "see $dir/osd-create.out"
   spawn osd ceph-osd -c "$conf" -i 0 -f
-  access=$(od -An -tx1 -N10 /dev/urandom | tr -d ' \n'); secret=$(od -An -tx1 -N20 /dev/urandom | tr -d ' \n')
+  access=${ACCESS_KEY:-$(od -An -tx1 -N10 /dev/urandom | tr -d ' \n')}; secret=${SECRET_KEY:-$(od -An -tx1 -N20 /dev/urandom | tr -d ' \n')}
   timeout 120 radosgw-admin -c "$conf" -n client.rgw user create --uid=test --display-name=test \
     --access-key="$access" --secret-key="$secret" >"$dir/user.out" 2>&1 || die "see $dir/user.out and $dir/osd.out"
   printf 'export S3_ENDPOINT=http://127.0.0.1:%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n' "$port" "$access" "$secret" >"$dir/env"
@@ -162,7 +167,8 @@ start() {
   [[ -f $dir/created ]] || create
   spawn mon ceph-mon -c "$conf" -i a -f
   spawn osd ceph-osd -c "$conf" -i 0 -f
-  spawn rgw radosgw -c "$conf" -n client.rgw -f
+  # Only wall time is moved: what it waits by stays as it is, and so does the clock of the store beneath.
+  spawn rgw env ${CLOCK:+LD_PRELOAD="$faketime" FAKETIME_TIMESTAMP_FILE="$CLOCK" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1} radosgw -c "$conf" -n client.rgw -f
   local name endpoint
   endpoint=$(sed -n 's/.*S3_ENDPOINT=\([^ ]*\).*/\1/p' "$dir/env")
   for _ in {1..600}; do

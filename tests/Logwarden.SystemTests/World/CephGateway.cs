@@ -58,18 +58,32 @@ public sealed class CephGateway : IAsyncDisposable
         Assert.Skip(message);
     }
 
+    /// <summary>Starts one more, with the same credentials, whose clock is ahead by what a file says; whoever starts it stops it with <see cref="StopAsync"/>.</summary>
+    /// <returns>Where it answers.</returns>
+    public async Task<Uri> StartClockedAsync(string folder, string clock)
+    {
+        await StartAsync();
+        var (code, output, errors) = await RunAsync("start", folder, TestContext.Current.CancellationToken,
+            ("CLOCK", clock), ("ACCESS_KEY", Environment.GetEnvironmentVariable("AWS_ACCESS_KEY_ID")!), ("SECRET_KEY", Environment.GetEnvironmentVariable("AWS_SECRET_ACCESS_KEY")!));
+        Assert.True(code == 0, errors);
+        return new(output.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Single(word => word.StartsWith("S3_ENDPOINT=", StringComparison.Ordinal))["S3_ENDPOINT=".Length..]);
+    }
+
+    /// <summary>Stops one that <see cref="StartClockedAsync"/> started.</summary>
+    public static async Task StopAsync(string folder) => await RunAsync("stop", folder, CancellationToken.None);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         _client?.Dispose();
-        await RunAsync("stop", CancellationToken.None);
+        await RunAsync("stop", _folder, CancellationToken.None);
         Directory.Delete(_folder, recursive: true);
         _gate.Dispose();
     }
 
     async Task TryStartAsync()
     {
-        var (code, output, errors) = await RunAsync("start", TestContext.Current.CancellationToken);
+        var (code, output, errors) = await RunAsync("start", _folder, TestContext.Current.CancellationToken);
         if (code != 0)
         {
             _failure = errors.Trim();
@@ -90,14 +104,11 @@ public sealed class CephGateway : IAsyncDisposable
         });
     }
 
-    async Task<(int Code, string Output, string Errors)> RunAsync(string command, CancellationToken cancel)
+    static async Task<(int Code, string Output, string Errors)> RunAsync(string command, string folder, CancellationToken cancel, params (string Name, string Value)[] settings)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", [Script, command, _folder])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        })!;
+        var start = new ProcessStartInfo("bash", [Script, command, folder]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        foreach (var (name, value) in settings) start.Environment[name] = value;
+        using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(cancel);
         var errors = process.StandardError.ReadToEndAsync(cancel);
         await process.WaitForExitAsync(cancel);
