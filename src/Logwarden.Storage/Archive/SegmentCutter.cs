@@ -48,7 +48,7 @@ sealed class SegmentCutter(
 
     public void Dispose()
     {
-        foreach (var group in _groups.Values) group.Events.Dispose();
+        foreach (var group in _groups.Values) group.Dispose();
         _groups.Clear();
     }
 
@@ -56,7 +56,7 @@ sealed class SegmentCutter(
     {
         if (_group is not null && _groupKey.Day == day && ReferenceEquals(_groupKey.Class, @class)) return;
         _groupKey = (@class, day);
-        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(new(memory), options.Requirements?.Matcher.Sometimes(@class) ?? default));
+        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(memory, options.Requirements?.Matcher.Sometimes(@class) ?? default));
         _group = _groups[_groupKey];
     }
 
@@ -121,15 +121,17 @@ sealed class SegmentCutter(
     static readonly long LatestMicros = UnixMicros.Of(DateTimeOffset.MaxValue);
 
     /// <summary>The events of a segment to be, and which requirements they have.</summary>
-    sealed class Group(EventBuffer events, RequirementSet open)
+    sealed class Group(EventMemory memory, RequirementSet open) : IDisposable
     {
-        public EventBuffer Events => events;
+        public EventBuffer Events { get; } = new(memory);
 
         /// <summary>Requirements that none of them has yet.</summary>
         public RequirementSet Open { get; private set; } = open;
 
         /// <summary>Requirements that one of them has.</summary>
         public RequirementSet Matched { get; private set; }
+
+        public void Dispose() => Events.Dispose();
 
         public void Found(RequirementSet found) => (Open, Matched) = (Open.Without(found), Matched.With(found));
     }

@@ -1,6 +1,4 @@
-using System.Text;
 using Logwarden.Archive;
-using Logwarden.Policy;
 using Logwarden.Proof.Notes;
 using Logwarden.Proof.Tree;
 using Logwarden.Segments;
@@ -41,7 +39,8 @@ sealed class Expiry(RetentionOptions options, IBlobStore store, SigningKey key, 
         var among = options.Rules.Matcher.Sometimes(segment.Class);
         var kept = await leaves.Of(segment, cancel);
         var isKept = true;
-        var isWhole = SegmentObject.Match(SegmentReader.Open(scratch), segment, options.Rules.Matcher, among, (leaf, hash) => isKept = isKept && kept(leaf) == hash, out var matched);
+        using var rows = SegmentReader.Open(scratch);
+        var isWhole = SegmentObject.Match(rows, segment, options.Rules.Matcher, among, (leaf, hash) => isKept = isKept && kept(leaf) == hash, out var matched);
         if (!isWhole || !isKept)
             return Told(RetentionActKind.Refused, "The tiles that would have to prove it do not have the hashes of its events. It is not deleted; run `logwarden verify`.");
         var reckoning = options.Rules.Reckon(segment, new(seal.Sealed), matched);

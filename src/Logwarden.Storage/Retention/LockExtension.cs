@@ -1,6 +1,4 @@
 using Logwarden.Archive;
-using Logwarden.Proof.Tree;
-using Logwarden.Segments;
 
 namespace Logwarden.Retention;
 
@@ -25,8 +23,8 @@ sealed class LockExtension(RetentionOptions options, IBlobStore store, TimeProvi
         var local = Path.Combine(options.HotDirectory, segment.Path);
         var files = new Dictionary<string, string>(StringComparer.Ordinal);
         if (File.Exists(local)) files[segment.Path] = local;
-        if (await SegmentFiles.Open(store, segment, files, cancel) is not { } rows) return null;
-        return SegmentObject.Match(rows, segment, rules.Matcher, undecided, leaf: null, out var matched) ? rules.Reckon(segment, sealedAt, matched).Until : null;
+        using var rows = await SegmentFiles.Open(store, segment, files, cancel);
+        return rows is not null && SegmentObject.Match(rows, segment, rules.Matcher, undecided, leaf: null, out var matched) ? rules.Reckon(segment, sealedAt, matched).Until : null;
     }
 
     /// <summary>Whether the lock of a segment ends before that date, and of which versions.</summary>

@@ -3,7 +3,6 @@ using Logwarden.Archive;
 using Logwarden.Events;
 using Logwarden.Policy;
 using Logwarden.Proof.Notes;
-using Logwarden.Segments;
 
 namespace Logwarden.Retention;
 
@@ -133,7 +132,7 @@ public sealed class RetentionExplainer(RetentionOptions options, IBlobStore stor
     {
         var among = options.Rules.Matcher.Sometimes(segment.Class);
         if (among.IsEmpty) return (default, true);
-        var rows = await SegmentFiles.Open(store, segment, Local(segment), cancel);
+        using var rows = await SegmentFiles.Open(store, segment, Local(segment), cancel);
         return rows is not null && SegmentObject.Match(rows, segment, options.Rules.Matcher, among, leaf: null, out var matched) ? (matched, true) : (default, false);
     }
 

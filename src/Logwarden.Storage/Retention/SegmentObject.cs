@@ -66,7 +66,7 @@ sealed record SegmentObject(SealedSegment Segment, IReadOnlyList<BlobVersion> Ve
     }
 
     /// <summary>Goes through the events of a segment's file.</summary>
-    /// <param name="rows">The file; it is disposed.</param>
+    /// <param name="rows">The file, from its first row on.</param>
     /// <param name="matcher">Compiled requirements.</param>
     /// <param name="among">Those that are looked for.</param>
     /// <param name="leaf">Is given each leaf's index and hash; null where they are not needed.</param>
@@ -77,17 +77,14 @@ sealed record SegmentObject(SealedSegment Segment, IReadOnlyList<BlobVersion> Ve
     {
         matched = default;
         var count = 0L;
-        using (rows)
+        while (rows.Next())
         {
-            while (rows.Next())
-            {
-                leaf?.Invoke(segment.FirstLeaf + count, new(SHA256.HashData(rows.LeafInput)));
-                count++;
-                var open = among.Without(matched);
-                if (!open.IsEmpty && EventEncoding.TryRead(rows.Event, out var e)) matched = matched.With(matcher.Match(e, open));
-                if (leaf is null && among.Without(matched).IsEmpty) return true;
-            }
-            return rows.Error is null && count == segment.Rows;
+            leaf?.Invoke(segment.FirstLeaf + count, new(SHA256.HashData(rows.LeafInput)));
+            count++;
+            var open = among.Without(matched);
+            if (!open.IsEmpty && EventEncoding.TryRead(rows.Event, out var e)) matched = matched.With(matcher.Match(e, open));
+            if (leaf is null && among.Without(matched).IsEmpty) return true;
         }
+        return rows.Error is null && count == segment.Rows;
     }
 }

@@ -2,7 +2,6 @@ using CsCheck;
 using Logwarden.Archive;
 using Logwarden.Events;
 using Logwarden.Policy;
-using Logwarden.Proof.Notes;
 using Logwarden.Retention;
 using Logwarden.Tests.Archive;
 using Logwarden.Tests.Segments;
@@ -64,7 +63,7 @@ public sealed class ReckoningTests
 
     /// <summary>Through the sealer: each object's lock is that of its latest event, and of the longest requirement that one of its events has, however the sealer cuts.</summary>
     [Fact]
-    public void What_is_sealed_is_locked_as_reckoned() => Gen.Select(Gen.Int[1, 60], Gen.Int[0, 1_000_000], Gen.Bool).Sample((count, seed, isTight) =>
+    public async Task What_is_sealed_is_locked_as_reckoned() => await Gen.Select(Gen.Int[1, 60], Gen.Int[0, 1_000_000], Gen.Bool).SampleAsync(async (count, seed, isTight) =>
     {
         using var world = new ArchiveWorld();
         var random = new Random(seed);
@@ -81,8 +80,8 @@ public sealed class ReckoningTests
             Retention = (@class, latest) => new(LockMode.Compliance, Longer.Reckon(@class, latest, world.Time.GetUtcNow(), default).Until, legalHold: false),
             Requirements = new(Longer.Matcher, (matched, latest) => Longer.Until(matched, latest, world.Time.GetUtcNow())),
         };
-        using var sealer = world.OpenSealer(options).AsTask().GetAwaiter().GetResult();
-        var seal = sealer.SealEvents(events.Select(e => (ReadOnlyMemory<byte>)e.Bytes), count, null, TestContext.Current.CancellationToken).AsTask().GetAwaiter().GetResult()!;
+        using var sealer = await world.OpenSealer(options);
+        var seal = (await sealer.SealEvents(events.Select(e => (ReadOnlyMemory<byte>)e.Bytes), count, null, TestContext.Current.CancellationToken))!;
         foreach (var segment in seal.Record.Segments)
         {
             using var reader = Logwarden.Segments.SegmentReader.Open(Path.Combine(world.DataFolder, "hot", segment.Path));
