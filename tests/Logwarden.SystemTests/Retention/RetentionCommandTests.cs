@@ -20,7 +20,7 @@ public sealed class RetentionCommandTests : IDisposable
         var events = Encoding.UTF8.GetBytes($$"""{"id":"a-1","dt":"{{now.AddDays(-1):O}}","user":"ada","ip":"192.0.2.7","action":"login","object":"shop"}""" + "\n");
         var taken = await Tool.RunAsync(events, "ingest", "--source", "shop", "--format", "app", "--data", data, "-");
         Assert.True(taken.ExitCode == 0, taken.Errors);
-        var id = Parse((await Tool.OkAsync("query", "user=ada", "--format", "json", "--data", data)).Split('\n')[0]).GetProperty("event_id").GetString()!;
+        var id = Parse((await Tool.OkAsync("query", "user=ada", "--format", "json", "--data", data)).Split('\n')[0]).GetProperty("metadata").GetProperty("uid").GetString()!;
 
         var explained = Parse(await Tool.OkAsync("retention", "explain", id, "--json", "--data", data));
         Assert.Equal("security-audit", explained.GetProperty("class").GetString());

@@ -58,20 +58,23 @@ public sealed class S3RetentionTests(CephGateway gateway) : IAsyncLifetime
                 await line.Run();
                 await line.Check();
             }
+            if (!released && day >= new DateTimeOffset(2028, 9, 1, 0, 0, 0, TimeSpan.Zero))
+            {
+                released = true;
+                await Go(store, ten.AddMinutes(1));
+                await line.Release();
+                await line.Run();
+                await line.Check();
+            }
             if (day.Day == DateTime.DaysInMonth(day.Year, day.Month))
             {
                 await Go(store, ten.AddMinutes(5));
                 await line.Seal(DateOnly.FromDateTime(day.Date));
+                if (day.Month % 4 != 2) continue; // each verification reads everything
                 var report = await line.Verify();
                 Assert.Empty(report.Findings);
                 Assert.Equal(line.All.Count(one => one.ColdEnds <= _time.GetUtcNow() && !line.IsHeld(one)), report.SegmentsExpired);
             }
-            if (released || day < new DateTimeOffset(2028, 9, 1, 0, 0, 0, TimeSpan.Zero)) continue;
-            released = true;
-            await Go(store, ten.AddHours(1));
-            await line.Release();
-            await line.Run();
-            await line.Check();
         }
         Assert.InRange(refused, 60, int.MaxValue);
         Assert.Equal(26 * 5, line.All.Count);
