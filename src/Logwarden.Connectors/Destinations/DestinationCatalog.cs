@@ -110,7 +110,11 @@ public sealed class SettingException(string setting, string what, Exception? inn
 public static class DestinationCatalog
 {
     /// <summary>All of them, by name.</summary>
-    public static IReadOnlyList<DestinationType> All { get; } = [BetterStackDestination.Type, ClickHouseDestination.Type, CloudWatchDestination.Type, FileDestination.Type, HttpJsonDestination.Type];
+    public static IReadOnlyList<DestinationType> All { get; } =
+    [
+        BetterStackDestination.Type, ClickHouseDestination.Type, CloudWatchDestination.Type, FileDestination.Type, HttpJsonDestination.Type, OtlpDestination.Type,
+        SyslogDestination.Type,
+    ];
 
     /// <summary>The kind of that name.</summary>
     public static bool TryFind(string name, [NotNullWhen(true)] out DestinationType? type)

@@ -1,0 +1,31 @@
+using System.Text;
+using System.Text.Unicode;
+
+namespace Logwarden.Destinations;
+
+/// <summary>Text on its way to the far side and back from it.</summary>
+static class FarText
+{
+    const int CharsMax = 300;
+    const int SecretCharsMin = 6;
+
+    /// <summary>The text itself when it is valid UTF-8; else a copy in which U+FFFD stands for what is not.</summary>
+    public static ReadOnlySpan<byte> Valid(ReadOnlySpan<byte> utf8) => Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8));
+
+    /// <summary>What the far side said, fit to be shown to people: one line, not long, with <c>***</c> for each credential that it may have repeated.</summary>
+    /// <param name="said">Anything.</param>
+    /// <param name="secrets">Values of the headers that were sent; their words count too, so that a token is found without its <c>Bearer</c>.</param>
+    public static string Shown(string? said, IEnumerable<string> secrets)
+    {
+        if (string.IsNullOrWhiteSpace(said)) return "";
+        foreach (var secret in secrets.SelectMany(value => value.Split(' ', ',', ';').Prepend(value)).Where(word => word.Length >= SecretCharsMin).OrderByDescending(word => word.Length))
+            said = said.Replace(secret, "***", StringComparison.OrdinalIgnoreCase);
+        var line = new StringBuilder(CharsMax + 1);
+        foreach (var rune in said.EnumerateRunes())
+        {
+            if (line.Length >= CharsMax) return line.Append('…').ToString();
+            line.Append(Rune.IsControl(rune) ? " " : rune.ToString());
+        }
+        return line.ToString().Trim();
+    }
+}
