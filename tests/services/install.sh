@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests on real servers need, from Debian's packages: Ceph's S3 gateway, PostgreSQL with pgaudit, ClickHouse 18.16, strace, libfaketime; and today's ClickHouse engine from npm.
+# Installs what the tests on real servers need, from Debian's packages: Ceph's S3 gateway, PostgreSQL with pgaudit, ClickHouse 18.16, rsyslog, strace, libfaketime; and today's ClickHouse engine from npm.
 # Does nothing when all of it is there.
 set -euo pipefail
 missing=()
@@ -11,6 +11,7 @@ need strace strace
 need curl curl
 need zstd zstd
 [[ -e /usr/lib/$(uname -m)-linux-gnu/faketime/libfaketimeMT.so.1 ]] || missing+=(libfaketime)
+[[ -x /usr/sbin/rsyslogd && -e /usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_ossl.so ]] || missing+=(rsyslog rsyslog-openssl)
 [[ -x /usr/lib/postgresql/15/bin/postgres ]] || missing+=(postgresql-15)
 [[ -e /usr/lib/postgresql/15/lib/pgaudit.so ]] || missing+=(postgresql-15-pgaudit)
 # What is unpacked here and not installed.

@@ -127,8 +127,19 @@ public sealed class OtlpDestination : IDestination
         return Answer.Refused.All(batch, $"the receiver calls it wrong{OtlpAnswers.Because(said)}");
     }
 
-    Task<OtlpOutcome> ExchangeAsync(OtlpHeaders headers, CancellationToken cancel) =>
-        _grpc is null ? _http!.SendAsync(_request, headers, cancel) : _grpc.SendAsync(_request, headers, cancel);
+    async Task<OtlpOutcome> ExchangeAsync(OtlpHeaders headers, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(AnswerTimeout, _context.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
+        try
+        {
+            return _grpc is null ? await _http!.SendAsync(_request, headers, either.Token) : await _grpc.SendAsync(_request, headers, either.Token);
+        }
+        catch (OperationCanceledException ended) when (!cancel.IsCancellationRequested)
+        {
+            throw new IOException($"the receiver did not answer within {AnswerTimeout.TotalSeconds} seconds", ended);
+        }
+    }
 
     static OtlpDestination Open(DestinationContext context)
     {
@@ -146,7 +157,7 @@ public sealed class OtlpDestination : IDestination
         }
     }
 
-    /// <summary>The one place where the client is made.</summary>
+    /// <summary>The one place where the client is made. It has no time-out: each exchange has one, which holds for the body of the answer too.</summary>
     static HttpClient Client(DestinationTls tls)
     {
 #pragma warning disable CA2000 // The client owns it.
@@ -159,7 +170,7 @@ public sealed class OtlpDestination : IDestination
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         };
 #pragma warning restore CA2000
-        return new(handler, disposeHandler: true) { Timeout = AnswerTimeout };
+        return new(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     sealed record Options(Uri Endpoint, string Protocol, bool IsCompressed, IReadOnlyDictionary<string, string> Resource, string Version, int BytesMax, int EventsMax)

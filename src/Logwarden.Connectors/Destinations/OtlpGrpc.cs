@@ -7,7 +7,7 @@ using OpenTelemetry.Proto.Collector.Logs.V1;
 namespace Logwarden.Destinations;
 
 /// <summary>OTLP over gRPC. The request is handed over as the bytes that it is.</summary>
-/// <param name="client">Sends; without redirects, with a time-out. Not disposed of here.</param>
+/// <param name="client">Sends; without redirects. Not disposed of here.</param>
 /// <param name="address">Scheme, host and port of the receiver.</param>
 /// <param name="isCompressed">Whether requests are compressed with gzip.</param>
 sealed class OtlpGrpc(HttpClient client, Uri address, bool isCompressed) : IDisposable
@@ -26,7 +26,6 @@ sealed class OtlpGrpc(HttpClient client, Uri address, bool isCompressed) : IDisp
         HttpClient = client,
         MaxSendMessageSize = null,
         MaxReceiveMessageSize = AnswerBytesMax,
-        ThrowOperationCanceledOnCancellation = true,
     });
 
     /// <summary>Calls Export.</summary>
@@ -42,13 +41,13 @@ sealed class OtlpGrpc(HttpClient client, Uri address, bool isCompressed) : IDisp
             using var call = _channel.CreateCallInvoker().AsyncUnaryCall(Export, null, new CallOptions(sent, cancellationToken: cancel), body);
             return new(await call.ResponseAsync, null, "");
         }
-        catch (RpcException bad)
+        catch (RpcException bad) when (!cancel.IsCancellationRequested)
         {
             return Failed(bad, headers);
         }
-        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
+        catch (RpcException bad)
         {
-            throw new IOException("the receiver did not answer in time", late);
+            throw new OperationCanceledException(bad.Message, bad, cancel);
         }
     }
 

@@ -14,7 +14,7 @@ namespace Logwarden.Destinations;
 readonly record struct OtlpOutcome(ExportLogsServiceResponse? Taken, Answer? Answer, string Said);
 
 /// <summary>OTLP over HTTP. Not thread-safe.</summary>
-/// <param name="client">Sends; without redirects, with a time-out. Not disposed of here.</param>
+/// <param name="client">Sends; without redirects. Not disposed of here.</param>
 /// <param name="address">Where logs are posted.</param>
 /// <param name="isJson">JSON instead of protobuf.</param>
 /// <param name="isCompressed">Whether requests are compressed with gzip.</param>
@@ -50,10 +50,6 @@ sealed class OtlpHttp(HttpClient client, Uri address, bool isJson, bool isCompre
         catch (HttpRequestException bad) when (bad.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.InvalidResponse)
         {
             throw new IOException("the receiver ended the connection without a whole answer", bad);
-        }
-        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
-        {
-            throw new IOException("the receiver did not answer in time", late);
         }
     }
 

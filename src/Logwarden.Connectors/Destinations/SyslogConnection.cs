@@ -137,7 +137,7 @@ sealed class SyslogConnection : IAsyncDisposable
         {
             return;
         }
-        await ThrowEndAsync("the receiver ended the connection at once");
+        await ThrowEndAsync(_stream is SslStream ? "the receiver ended the connection right after the handshake; if it wants a certificate of us, look at the setting client-certificate-file" : "the receiver ended the connection at once");
     }
 
     async Task ThrowEndAsync(string what)

@@ -62,6 +62,9 @@ public sealed class SyslogDestination : IDestination
     /// <inheritdoc/>
     public DestinationLimits Limits { get; }
 
+    /// <summary>Whether there is a connection that the receiver has not ended, for tests.</summary>
+    internal bool HasConnection => _connection is { Ended: null };
+
     /// <inheritdoc/>
     public void Render(in StoredEvent e, IBufferWriter<byte> output) => _frame.Write(e, output);
 
