@@ -55,7 +55,8 @@ public sealed class SyslogTests : IDisposable
             Assert.Equal(Encoding.UTF8.GetString(e.Json), received[i].GetProperty("text").GetString()!.TrimStart());
         }
         Assert.Contains("""user="müller\]\"\\x" """, received[1_000].GetProperty("data").GetString(), StringComparison.Ordinal);
-        Assert.Equal("""{"message":"grün 漢字"}""", received[1_000].GetProperty("text").GetString()!.TrimStart().TrimStart('\ufeff'));
+        // It keeps the mark: who reads JSON behind it sets utf8-bom to no.
+        Assert.Equal("\ufeff" + """{"message":"grün 漢字"}""", received[1_000].GetProperty("text").GetString()!.TrimStart(' '));
         Assert.Contains("user=\"eve\ufffd<0>1 - - - - - - forged\"", received[1_001].GetProperty("data").GetString(), StringComparison.Ordinal);
         Assert.EndsWith("xxx\"}", received[1_002].GetProperty("text").GetString(), StringComparison.Ordinal);
     }
@@ -95,7 +96,7 @@ public sealed class SyslogTests : IDisposable
 
         Run("hang", _folder.Path);
         // Its kernel acknowledges what it will never read.
-        Assert.IsType<Answer.Accepted>(await destination.SendAsync(Sending.Batch(destination, 50, from: 100), Cancel));
+        foreach (var from in (int[])[100, 120, 140]) Assert.IsType<Answer.Accepted>(await destination.SendAsync(Sending.Batch(destination, from == 140 ? 10 : 20, from), Cancel));
         Run("kill", _folder.Path);
         Start(port);
         while (true)
@@ -108,11 +109,12 @@ public sealed class SyslogTests : IDisposable
             catch (Exception bad) when (bad is IOException or HttpRequestException)
             {
                 // As the delivery loop does: again.
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
             }
         }
 
         var received = await ReceiveAsync(160);
-        var ids = received.Select(message => message.GetProperty("data").GetString()!.Split('"')[1]).ToHashSet(StringComparer.Ordinal);
+        var ids = received.Select(Id).ToHashSet(StringComparer.Ordinal);
         Assert.Equal(Enumerable.Range(0, 160).Select(offset => StoredEvents.Id(offset)).ToHashSet(StringComparer.Ordinal), ids);
     }
 
@@ -132,13 +134,18 @@ public sealed class SyslogTests : IDisposable
 
     async Task<List<JsonElement>> ReceiveAsync(int count)
     {
+        using var late = new CancellationTokenSource(TimeSpan.FromMinutes(1), TimeProvider.System);
         while (true)
         {
             var lines = File.Exists(Messages) ? await File.ReadAllLinesAsync(Messages, Cancel) : [];
-            if (lines.Length >= count) return [.. lines.Select(line => JsonElement.Parse(line))];
+            var ids = lines.Select(line => Id(JsonElement.Parse(line))).Distinct(StringComparer.Ordinal).Count();
+            if (ids >= count) return [.. lines.Select(line => JsonElement.Parse(line))];
+            Assert.False(late.IsCancellationRequested, $"only {ids} of {count} events arrived within a minute");
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
         }
     }
+
+    static string Id(JsonElement message) => message.GetProperty("data").GetString()!.Split('"')[1];
 
     static byte[] Event(long offset, string user, string json)
     {

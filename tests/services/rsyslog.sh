@@ -28,8 +28,10 @@ ruleset(name="received") { action(type="omfile" file="$dir/messages.json" templa
 input(type="imtcp" port="$3" address="127.0.0.1" listenPortFileName="$dir/port" ruleset="received")
 C
     /usr/sbin/rsyslogd -n -f "$dir/conf" -i "$dir/pid" >"$dir/out" 2>&1 &
+    # It writes the file of the port only when it chose that itself; else a sender tries until it listens.
+    ((!$3)) || echo "$3" >"$dir/port"
     for _ in {1..100}; do [[ -s $dir/port && -s $dir/pid ]] && break; sleep 0.1; done
-    [[ -s $dir/port ]] || { cat "$dir/out" >&2; exit 1; }
+    [[ -s $dir/port && -s $dir/pid ]] || { cat "$dir/out" >&2; exit 1; }
     cat "$dir/port"
     ;;
   hang) kill -STOP "$(cat "$dir/pid")" ;;

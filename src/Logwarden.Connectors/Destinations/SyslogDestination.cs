@@ -9,7 +9,7 @@ namespace Logwarden.Destinations;
 /// <summary>
 /// A syslog receiver: RFC 5424 over TLS (RFC 5425), or over plain TCP with the same framing to this machine. Syslog acknowledges nothing. <see cref="Answer.Accepted"/>
 /// means that the receiver's TCP has acknowledged every byte and that the connection stood after that, which is no promise that its process has read, let alone
-/// stored them; so what was sent just before a connection ended is sent again on the next. Where proof is wanted, use a destination that answers.
+/// stored them; so what was sent shortly before a connection ended is sent again on the next (<see cref="SyslogUnread"/>). Where proof is wanted, use a destination that answers.
 /// </summary>
 public sealed class SyslogDestination : IDestination
 {
@@ -23,17 +23,13 @@ public sealed class SyslogDestination : IDestination
     static readonly TimeSpan AgeMax = TimeSpan.FromSeconds(1);
     static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(60);
 
-    /// <summary>A receiver that works has read what it was sent after this time.</summary>
-    static readonly TimeSpan UnreadMax = TimeSpan.FromSeconds(30);
-
     readonly DestinationContext _context;
     readonly DnsEndPoint _address;
     readonly bool _isEncrypted;
     readonly SyslogFrame _frame;
+    readonly ArrayBufferWriter<byte> _sending = new(64 << 10);
+    readonly SyslogUnread _unread = new();
     SyslogConnection? _connection;
-    ArrayBufferWriter<byte> _sending = new(64 << 10);
-    ArrayBufferWriter<byte> _sent = new(64 << 10);
-    DateTimeOffset _sentAt;
 
     SyslogDestination(DestinationContext context, DnsEndPoint address, bool isEncrypted, SyslogHeader header, int messageBytesMax)
     {
@@ -80,8 +76,7 @@ public sealed class SyslogDestination : IDestination
             _sending.ResetWrittenCount();
             for (var i = 0; i < batch.Count; i++) _sending.Write(batch.Wire(i).Span);
             await _connection!.SendAsync(_sending.WrittenMemory, both.Token);
-            (_sending, _sent) = (_sent, _sending);
-            _sentAt = _context.Time.GetUtcNow();
+            _unread.Add(_sending.WrittenSpan, _context.Time.GetUtcNow());
             isWhole = true;
             return new Answer.Accepted();
         }
@@ -118,17 +113,14 @@ public sealed class SyslogDestination : IDestination
         // The certificates are read for each connection: rotated ones are taken without a restart.
         using var tls = _isEncrypted ? new DestinationTls(_context) : null;
         _connection = await SyslogConnection.OpenAsync(_address, tls?.Options(_address.Host), _context.Time, cancel);
-        if (_sent.WrittenCount == 0) return;
-        await _connection.SendAsync(_sent.WrittenMemory, cancel);
-        _sentAt = _context.Time.GetUtcNow();
+        await _unread.SendAgainAsync(_connection, _context.Time, cancel);
     }
 
-    /// <summary>Gives the connection up. The batch before stays to be sent again, unless it had time enough to be read.</summary>
+    /// <summary>Gives the connection up. What had not time enough to be read stays to be sent again.</summary>
     async Task DropAsync()
     {
         if (_connection is null) return;
-        var ended = _connection.Ended ?? _context.Time.GetUtcNow();
-        if (ended - _sentAt > UnreadMax) _sent.ResetWrittenCount();
+        _unread.Forget(_connection.Ended ?? _context.Time.GetUtcNow());
         await _connection.DisposeAsync();
         _connection = null;
     }

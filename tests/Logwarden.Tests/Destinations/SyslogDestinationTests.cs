@@ -9,6 +9,8 @@ using Logwarden.Flow;
 using Logwarden.Tests.Segments;
 using Logwarden.Tests.World;
 
+#pragma warning disable CA5398 // Each version is tested by itself.
+
 namespace Logwarden.Tests.Destinations;
 
 public sealed class SyslogDestinationTests : IDisposable
@@ -208,6 +210,22 @@ public sealed class SyslogDestinationTests : IDisposable
 
         Assert.Equal(["2", "3", "4"], (await receiver.ReceiveAsync(3)).Select(message => message.Parameter("offset")));
         Assert.Equal(0, receiver.Unread);
+    }
+
+    [Fact]
+    public void What_may_lie_unread_is_bounded_in_time_and_bytes()
+    {
+        var now = new DateTimeOffset(2026, 7, 1, 0, 0, 0, TimeSpan.Zero);
+        var unread = new SyslogUnread();
+        for (var i = 0; i < 40; i++) unread.Add(new byte[10], now + TimeSpan.FromSeconds(i));
+        Assert.Equal(31, unread.Count);
+        unread.Forget(now + TimeSpan.FromSeconds(69));
+        Assert.Equal(1, unread.Count);
+
+        for (var i = 0; i < 20; i++) unread.Add(new byte[SyslogUnread.BytesMax / 4], now + TimeSpan.FromSeconds(70));
+        Assert.Equal(4, unread.Count);
+        unread.Add(new byte[SyslogUnread.BytesMax + 1], now + TimeSpan.FromSeconds(70));
+        Assert.Equal(1, unread.Count);
     }
 
     [Fact]

@@ -67,7 +67,7 @@ sealed class SyslogStandIn : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _accepting;
-        _listener.Stop();
+        _listener.Dispose();
         await Task.WhenAll(_connections);
         _stop.Dispose();
     }
