@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net;
+using System.Net.Security;
 using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.Http.Resilience;
@@ -38,7 +39,7 @@ public sealed class DestinationHttp : IDisposable
     public DestinationHttp(Uri address, TimeSpan attemptMax, TimeProvider time)
     {
         (_attemptMax, _time) = (attemptMax, time);
-        _handler = Handler(address, attemptMax, time);
+        _handler = Handler(address, attemptMax, tls: null, time);
         _client = new(_handler, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
         _client.DefaultRequestHeaders.UserAgent.ParseAdd(UserAgent);
     }
@@ -50,8 +51,9 @@ public sealed class DestinationHttp : IDisposable
     /// <summary>The handlers by themselves, for a client that is made elsewhere. It owns them; set no time-out on it.</summary>
     /// <param name="address">Where requests go.</param>
     /// <param name="attemptMax">Longest that one attempt takes.</param>
+    /// <param name="tls">Whom to believe, and who we are; null is the system's authorities and no certificate.</param>
     /// <param name="time">Clock.</param>
-    public static HttpMessageHandler Handler(Uri address, TimeSpan attemptMax, TimeProvider time)
+    public static HttpMessageHandler Handler(Uri address, TimeSpan attemptMax, SslClientAuthenticationOptions? tls, TimeProvider time)
     {
         var sockets = new SocketsHttpHandler
         {
@@ -65,6 +67,7 @@ public sealed class DestinationHttp : IDisposable
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
             MaxConnectionsPerServer = 8,
         };
+        if (tls is not null) sockets.SslOptions = tls;
         return new ContractHandler { InnerHandler = new ResilienceHandler(Pipeline(attemptMax, time)) { InnerHandler = sockets } };
     }
 

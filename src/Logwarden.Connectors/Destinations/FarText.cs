@@ -6,7 +6,6 @@ namespace Logwarden.Destinations;
 /// <summary>Text on its way to the far side and back from it.</summary>
 static class FarText
 {
-    const int CharsMax = 300;
     const int SecretCharsMin = 6;
 
     /// <summary>The text itself when it is valid UTF-8; else a copy in which U+FFFD stands for what is not.</summary>
@@ -17,15 +16,8 @@ static class FarText
     /// <param name="secrets">Values of the headers that were sent; their words count too, so that a token is found without its <c>Bearer</c>.</param>
     public static string Shown(string? said, IEnumerable<string> secrets)
     {
-        if (string.IsNullOrWhiteSpace(said)) return "";
-        foreach (var secret in secrets.SelectMany(value => value.Split(' ', ',', ';').Prepend(value)).Where(word => word.Length >= SecretCharsMin).OrderByDescending(word => word.Length))
-            said = said.Replace(secret, "***", StringComparison.OrdinalIgnoreCase);
-        var line = new StringBuilder(CharsMax + 1);
-        foreach (var rune in said.EnumerateRunes())
-        {
-            if (line.Length >= CharsMax) return line.Append('…').ToString();
-            line.Append(Rune.IsControl(rune) ? " " : rune.ToString());
-        }
-        return line.ToString().Trim();
+        if (said is null) return "";
+        var words = secrets.SelectMany(value => value.Split(' ', ',', ';').Prepend(value)).Where(word => word.Length >= SecretCharsMin);
+        return DestinationHttp.Clean(Encoding.UTF8.GetBytes(said), words);
     }
 }

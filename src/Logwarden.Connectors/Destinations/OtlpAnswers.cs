@@ -77,7 +77,7 @@ static class OtlpAnswers
     public static Answer? OfStatus(int status, TimeSpan? retryAfter, string said) => status switch
     {
         400 or 422 => null,
-        408 or 429 => new Answer.Later(Capped(retryAfter), $"the receiver answered {status}{Because(said)}"),
+        408 or 425 or 429 => new Answer.Later(Capped(retryAfter), $"the receiver answered {status}{Because(said)}"),
         413 => new Answer.TooLarge(),
         401 or 403 => new Answer.Blocked($"the receiver answered {status}{Because(said)}: put the setting headers right, or the client certificate"),
         404 or 405 => new Answer.Blocked($"the receiver answered {status}{Because(said)}: there is no OTLP at that address; put the setting endpoint right"),

@@ -17,7 +17,6 @@ public sealed class OtlpDestination : IDestination
     /// <summary>The Collector takes 4 MiB over gRPC unless it is told otherwise, before and after compression.</summary>
     const int BytesMaxByDefault = 3 << 20;
 
-    static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
     static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(60);
     static readonly TimeSpan AgeMax = TimeSpan.FromSeconds(2);
 
@@ -35,13 +34,18 @@ public sealed class OtlpDestination : IDestination
     {
         _context = context;
         _tls = tls;
-        _client = Client(tls);
+        // No time-out: each exchange has one, which holds for the body of the answer too.
+#pragma warning disable CA2000 // The client owns the handler.
+        _client = new(DestinationHttp.Handler(options.Endpoint, AnswerTimeout, tls.Options(host: null), context.Time)) { Timeout = Timeout.InfiniteTimeSpan };
+#pragma warning restore CA2000
+        _client.DefaultRequestHeaders.UserAgent.ParseAdd(DestinationHttp.UserAgent);
         if (options.Protocol is HttpJson) _json = new(options.Resource, options.Version);
         else _protobuf = new(options.Resource, options.Version);
         if (options.Protocol is Grpc) _grpc = new(_client, options.Endpoint, options.IsCompressed);
         else _http = new(_client, options.Endpoint, options.Protocol is HttpJson, options.IsCompressed, context.Time);
         var events = options.BytesMax - (_json?.EnvelopeBytes ?? _protobuf!.EnvelopeBytes);
-        Limits = new(options.EventsMax, events, events, _json is null ? 0 : 1, AgeMax);
+        var comma = _json is null ? 0 : 1;
+        Limits = new(options.EventsMax, events, events - comma, comma, AgeMax);
     }
 
     /// <summary>This kind of destination.</summary>
@@ -155,22 +159,6 @@ public sealed class OtlpDestination : IDestination
             tls.Dispose();
             throw;
         }
-    }
-
-    /// <summary>The one place where the client is made. It has no time-out: each exchange has one, which holds for the body of the answer too.</summary>
-    static HttpClient Client(DestinationTls tls)
-    {
-#pragma warning disable CA2000 // The client owns it.
-        var handler = new SocketsHttpHandler
-        {
-            SslOptions = tls.Options(host: null),
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ConnectTimeout = ConnectTimeout,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        };
-#pragma warning restore CA2000
-        return new(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     sealed record Options(Uri Endpoint, string Protocol, bool IsCompressed, IReadOnlyDictionary<string, string> Resource, string Version, int BytesMax, int EventsMax)

@@ -68,7 +68,8 @@ sealed class OtlpGrpc(HttpClient client, Uri address, bool isCompressed) : IDisp
                 throw new IOException("the connection to the receiver broke", broken);
             default:
                 var said = headers.Hide(bad.Status.Detail);
-                return new(null, OtlpAnswers.OfCode(bad.StatusCode, OtlpAnswers.RetryInfo(bad.Trailers.GetValueBytes("grpc-status-details-bin")), said), said);
+                var answer = OtlpAnswers.OfCode(bad.StatusCode, OtlpAnswers.RetryInfo(bad.Trailers.GetValueBytes("grpc-status-details-bin")), said);
+                return new(null, answer, said.Length == 0 ? $"{bad.StatusCode}" : $"{bad.StatusCode}: {said}");
         }
     }
 

@@ -47,10 +47,6 @@ sealed class OtlpHttp(HttpClient client, Uri address, bool isJson, bool isCompre
         {
             return new(null, Untrusted(bad.InnerException), "");
         }
-        catch (HttpRequestException bad) when (bad.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.InvalidResponse)
-        {
-            throw new IOException("the receiver ended the connection without a whole answer", bad);
-        }
     }
 
     /// <summary>What a handshake means that failed for what one side thinks of the other's certificate.</summary>
@@ -72,7 +68,7 @@ sealed class OtlpHttp(HttpClient client, Uri address, bool isJson, bool isCompre
             return new(null, new Answer.Blocked($"the receiver answered {status} with what is no answer of OTLP: look at the setting endpoint and at what stands between"), "");
         }
         var said = headers.Hide(isOtlp && answer is not null ? OtlpAnswers.Message(answer, isJson) : null);
-        return new(null, OtlpAnswers.OfStatus(status, RetryAfter(response), said), said);
+        return new(null, OtlpAnswers.OfStatus(status, DestinationHttp.RetryAfter(response, time), said), said.Length == 0 ? $"{status}" : $"{status}: {said}");
     }
 
     ReadOnlyMemory<byte> Packed(ReadOnlyMemory<byte> body)
@@ -83,19 +79,19 @@ sealed class OtlpHttp(HttpClient client, Uri address, bool isJson, bool isCompre
         return _compressed.GetBuffer().AsMemory(0, (int)_compressed.Length);
     }
 
-    TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
-    {
-        { Delta: { } delta } => delta,
-        { Date: { } date } => date - time.GetUtcNow(),
-        _ => null,
-    };
-
     /// <returns>Null when it is longer than an answer can be.</returns>
     static async Task<byte[]?> BodyAsync(HttpContent content, CancellationToken cancel)
     {
-        await using var stream = await content.ReadAsStreamAsync(cancel);
-        var buffer = new byte[AnswerBytesMax + 1];
-        var length = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel);
-        return length > AnswerBytesMax ? null : buffer[..length];
+        try
+        {
+            await using var stream = await content.ReadAsStreamAsync(cancel);
+            var buffer = new byte[AnswerBytesMax + 1];
+            var length = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel);
+            return length > AnswerBytesMax ? null : buffer[..length];
+        }
+        catch (HttpRequestException broken)
+        {
+            throw new IOException($"the connection broke within the answer: {broken.Message}", broken);
+        }
     }
 }

@@ -19,6 +19,7 @@ abstract class DestinationRig : IAsyncDisposable
         ["better-stack"] = BetterStackRig.StartAsync,
         ["file"] = FileRig.StartAsync,
         ["http-json"] = HttpJsonRig.StartAsync,
+        ["otlp"] = OtlpRig.StartAsync,
     };
 
     protected ScratchFolder Scratch { get; } = new();
@@ -166,4 +167,38 @@ sealed class FileRig : DestinationRig
     }
 
     public override IReadOnlyList<string> Arrived => [.. File.ReadLines(Scratch.File("events.ndjson")).Select(line => FactId(JsonElement.Parse(line)))];
+}
+
+sealed class OtlpRig : DestinationRig
+{
+    OtlpStandIn _far = null!;
+
+    public override IReadOnlyList<string> Arrived => [.. _far.Records.Select(record => record.Attributes.Single(pair => pair.Key == "log.record.uid").Value.StringValue)];
+
+    // JSON: an event's size grows by one with each byte of its text, which the test of the limits counts on; protobuf's lengths grow too.
+    public static async Task<DestinationRig> StartAsync(CancellationToken cancel)
+    {
+        var rig = new OtlpRig { _far = await OtlpStandIn.StartAsync() };
+        rig._far.Authorization = "Bearer the-bearer/token+1";
+        var headers = rig.Secret("Authorization: Bearer the-bearer/token+1");
+        rig.Secrets.Add("the-bearer/token+1");
+        rig.Open("otlp", ("endpoint", rig._far.Http.AbsoluteUri), ("protocol", "http/json"), ("headers", headers));
+        return rig;
+    }
+
+    public override bool AnswerWith(int status)
+    {
+        _far.HttpFaults.Clear();
+        // Twice: an event that is called wrong is followed by an empty request.
+        for (var i = 0; i < 2; i++) _far.HttpFaults.Enqueue(new(status, Message: "you sent {authorization}, that is " + Uri.EscapeDataString("Bearer the-bearer/token+1")));
+        return true;
+    }
+
+    public override async ValueTask<bool> GoAwayAsync()
+    {
+        await _far.DisposeAsync();
+        return true;
+    }
+
+    protected override ValueTask EndAsync() => _far.DisposeAsync();
 }
