@@ -16,7 +16,7 @@ namespace Logwarden.Destinations;
 /// What goes wrong on the way surfaces as the contract of a destination wants it: <see cref="HttpRequestException"/> when nothing
 /// was taken, <see cref="IOException"/> when that is not known. Thread-safe.
 /// </summary>
-/// <remarks>For a library that wants a handler of its own (gRPC, an SDK), see <see cref="Handler"/>; it behaves the same.</remarks>
+/// <remarks>For a library that wants a handler of its own (gRPC, an SDK), see <see cref="Handler(Uri, TimeSpan, SslClientAuthenticationOptions, TimeProvider)"/>; it behaves the same.</remarks>
 public sealed class DestinationHttp : IDisposable
 {
     /// <summary>Attempts end after this, if nothing else is said.</summary>
@@ -39,7 +39,7 @@ public sealed class DestinationHttp : IDisposable
     public DestinationHttp(Uri address, TimeSpan attemptMax, TimeProvider time)
     {
         (_attemptMax, _time) = (attemptMax, time);
-        _handler = Handler(address, attemptMax, tls: null, time);
+        _handler = Handler(address, attemptMax, time);
         _client = new(_handler, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
         _client.DefaultRequestHeaders.UserAgent.ParseAdd(UserAgent);
     }
@@ -47,6 +47,9 @@ public sealed class DestinationHttp : IDisposable
     /// <summary><c>logwarden/VERSION</c>.</summary>
     public static string UserAgent { get; } =
         "logwarden/" + (typeof(DestinationHttp).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0").Split('+')[0];
+
+    /// <summary>The handlers by themselves, with the system's certificate authorities and no certificate of ours.</summary>
+    public static HttpMessageHandler Handler(Uri address, TimeSpan attemptMax, TimeProvider time) => Handler(address, attemptMax, tls: null, time);
 
     /// <summary>The handlers by themselves, for a client that is made elsewhere. It owns them; set no time-out on it.</summary>
     /// <param name="address">Where requests go.</param>
