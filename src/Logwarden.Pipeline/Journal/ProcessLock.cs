@@ -7,7 +7,9 @@ namespace Logwarden.Journal;
 public sealed partial class ProcessLock : IDisposable
 {
     const int Exclusive = 2; // LOCK_EX
+    const int NoWait = 4; // LOCK_NB
     const int Interrupted = 4; // EINTR
+    const int Held = 11; // EWOULDBLOCK
 
     readonly SafeFileHandle _file;
 
@@ -16,15 +18,25 @@ public sealed partial class ProcessLock : IDisposable
     /// <summary>Waits for it; others hold it for milliseconds.</summary>
     /// <param name="path">File that is to be changed; the lock is beside it, for the file itself is replaced.</param>
     /// <exception cref="IOException">The lock's file can't be made.</exception>
-    public static ProcessLock Take(string path)
+    public static ProcessLock Take(string path) => Take(path, Exclusive)!;
+
+    /// <summary>Takes it if nobody holds it: for work that takes long.</summary>
+    /// <param name="path">What the lock is beside.</param>
+    /// <returns>Null when another holds it.</returns>
+    /// <exception cref="IOException">The lock's file can't be made.</exception>
+    public static ProcessLock? TryTake(string path) => Take(path, Exclusive | NoWait);
+
+    static ProcessLock? Take(string path, int operation)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var file = DurableFile.OpenForLock(path + ".lock");
-        while (Lock(file, Exclusive) != 0)
+        while (Lock(file, operation) != 0)
         {
-            if (Marshal.GetLastPInvokeError() == Interrupted) continue;
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Interrupted) continue;
             file.Dispose();
-            throw new IOException($"{path}.lock: {Marshal.GetLastPInvokeErrorMessage()}");
+            if (error == Held) return null;
+            throw new IOException($"{path}.lock: {Marshal.GetPInvokeErrorMessage(error)}");
         }
         return new(file);
     }

@@ -67,6 +67,50 @@ static class SealedReads
         }
     }
 
+    /// <summary>A segment, as it was sealed, whatever lies over it.</summary>
+    /// <param name="store">Store.</param>
+    /// <param name="segment">The segment, from a signed record.</param>
+    /// <param name="destination">Holds its bytes when they were found; else nothing of use.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>The version that has its bytes, or null; and whether anything lies there.</returns>
+    public static async ValueTask<(BlobVersion? Right, bool IsThere)> ReadSealed(this IBlobStore store, SealedSegment segment, Stream destination, CancellationToken cancel)
+    {
+        var versions = await Versions(store, segment.Path, cancel);
+        foreach (var version in versions)
+        {
+            // What has another length can't be it, and may be of any size.
+            if (version.Length != segment.Bytes) continue;
+            destination.SetLength(0);
+            if (!await store.Read(segment.Path, version.VersionId, destination, cancel)) continue;
+            destination.Position = 0;
+            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(destination, cancel));
+            destination.Position = 0;
+            if (string.Equals(hash, segment.Sha256, StringComparison.Ordinal)) return (version, IsThere: true);
+        }
+        return (null, versions.Count > 0);
+    }
+
+    /// <summary>
+    /// The versions of a segment that are to be protected: the one with its bytes. Where there is only one of its length, that one, without reading it; where none has its bytes, all of them:
+    /// what is not as it was sealed is evidence too.
+    /// </summary>
+    public static async ValueTask<IReadOnlyList<BlobVersion>> FindSealed(this IBlobStore store, SealedSegment segment, CancellationToken cancel)
+    {
+        var versions = await Versions(store, segment.Path, cancel);
+        var candidates = versions.FindAll(version => version.Length == segment.Bytes);
+        if (candidates.Count < 2) return candidates.Count == 1 ? candidates : versions;
+        foreach (var version in candidates)
+        {
+            using var sha = SHA256.Create();
+            await using (var sink = new CryptoStream(Stream.Null, sha, CryptoStreamMode.Write))
+            {
+                if (!await store.Read(segment.Path, version.VersionId, sink, cancel)) continue;
+            }
+            if (string.Equals(Convert.ToHexStringLower(sha.Hash!), segment.Sha256, StringComparison.Ordinal)) return [version];
+        }
+        return versions;
+    }
+
     // Oldest first, without delete markers.
     static async ValueTask<List<BlobVersion>> Versions(IBlobStore store, string key, CancellationToken cancel)
     {

@@ -49,6 +49,7 @@ public sealed partial class Sealer : IDisposable
     readonly SegmentWriter _writer;
     readonly Dictionary<string, TileWriter> _trees = new(StringComparer.Ordinal);
     Seal? _last;
+    SealMarks? _marks;
     bool _isReady;
 
     Sealer(SealerOptions options, IBlobStore store, SigningKey key, TimeProvider time)
@@ -62,6 +63,9 @@ public sealed partial class Sealer : IDisposable
 
     /// <summary>The last seal; null before the first.</summary>
     public Seal? Last => _last;
+
+    /// <summary>What <see cref="Last"/> found of the legal holds; null when it was not made and finished in one go, so that its segments are to be looked at for it.</summary>
+    public SealMarks? LastMarks => _isReady ? _marks : null;
 
     /// <summary>Opens the sealer of a data directory and carries out what a crash left undone.</summary>
     /// <exception cref="ArchiveRolledBackException">The archive is not the one that was written.</exception>
@@ -116,7 +120,7 @@ public sealed partial class Sealer : IDisposable
 
     async ValueTask Recover(CancellationToken cancel)
     {
-        _isReady = false;
+        (_isReady, _marks) = (false, null);
         Directory.CreateDirectory(_options.StagingDirectory);
         Directory.CreateDirectory(_options.HotDirectory);
         var plan = File.Exists(_options.PlanPath) ? SealPlan.Parse(await File.ReadAllBytesAsync(_options.PlanPath, cancel)) : null;

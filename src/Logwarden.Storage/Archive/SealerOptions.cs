@@ -27,6 +27,9 @@ public sealed record SealerOptions
     /// <summary>What asks for longer for some events of a class; a segment that has one of them is kept as long as it asks. Null where nothing does.</summary>
     public SegmentRequirements? Requirements { get; init; }
 
+    /// <summary>The legal holds in force, asked for at the begin of each seal; null answers are no hold. What it throws keeps the seal from being made.</summary>
+    public Func<HoldWatch?>? Holds { get; init; }
+
     /// <summary>Encoded events held in memory at once; what is beyond is cut into a segment. Default 48 MiB, at least 1 MiB.</summary>
     public long MemoryBytesMax { get; init; } = 48L << 20;
 

@@ -14,7 +14,8 @@ public sealed partial class Sealer
         var now = _time.GetUtcNow();
         var offset = SealedTo;
         IReadOnlyList<SealedSegment> segments;
-        using (var cutter = new SegmentCutter(_options, _memory, _writer, TreeOf, now))
+        _marks = null;
+        using (var cutter = new SegmentCutter(_options, _memory, _writer, TreeOf, _options.Holds?.Invoke(), now))
         {
             if (offset < to)
             {
@@ -26,6 +27,7 @@ public sealed partial class Sealer
                 }
             }
             segments = cutter.Finish();
+            _marks = cutter.Marks;
         }
         if (offset == SealedTo) throw new InvalidDataException($"The journal gave no event at offset {offset}, but is said to reach to {to}.");
         DurableFile.SyncDirectory(_options.StagingDirectory);

@@ -13,18 +13,24 @@ namespace Logwarden.Archive;
 /// leaves go into the class's tree as they are cut.
 /// </summary>
 sealed class SegmentCutter(
-    SealerOptions options, EventMemory memory, SegmentWriter writer, Func<string, TileWriter> treeOf, DateTimeOffset now) : IDisposable
+    SealerOptions options, EventMemory memory, SegmentWriter writer, Func<string, TileWriter> treeOf, HoldWatch? holds, DateTimeOffset now) : IDisposable
 {
     static readonly TimeSpan LockMin = TimeSpan.FromDays(1);
 
     readonly Dictionary<(string Class, int Day), Group> _groups = [];
     readonly List<(byte[] Utf8, string Text)> _classes = [];
     readonly List<SealedSegment> _segments = [];
+    readonly Dictionary<(string Class, int Day), HoldWatch.Group> _watched = [];
+    readonly Dictionary<string, IReadOnlyList<long>> _held = new(StringComparer.Ordinal);
     (string Class, int Day) _groupKey;
     Group? _group;
+    HoldWatch.Group? _watch;
 
     /// <summary>Segments cut so far and groups that will become one at the end.</summary>
     public int Count => _segments.Count + _groups.Count;
+
+    /// <summary>What was found of the holds that were looked for.</summary>
+    public SealMarks Marks => holds is null ? SealMarks.None : new(holds.Ids, _held);
 
     /// <summary>Takes one event.</summary>
     /// <exception cref="InvalidDataException">It is none, or not that of <paramref name="offset"/>.</exception>
@@ -36,6 +42,7 @@ sealed class SegmentCutter(
         _group!.Events.Add(encoded, e.TimeMicros, e.Offset);
         // Each requirement is looked for until one event of the group has it; where the policy has none this is a comparison.
         if (!_group.Open.IsEmpty) _group.Found(options.Requirements!.Matcher.Match(e, _group.Open));
+        _watch?.Take(e);
         while (memory.InUse > options.MemoryBytesMax) CutLargest();
     }
 
@@ -56,8 +63,13 @@ sealed class SegmentCutter(
     {
         if (_group is not null && _groupKey.Day == day && ReferenceEquals(_groupKey.Class, @class)) return;
         _groupKey = (@class, day);
-        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(memory, options.Requirements?.Matcher.Sometimes(@class) ?? default));
+        if (!_groups.ContainsKey(_groupKey))
+        {
+            _groups.Add(_groupKey, new(memory, options.Requirements?.Matcher.Sometimes(@class) ?? default));
+            if (holds is not null) _watched.Add(_groupKey, holds.Begin());
+        }
         _group = _groups[_groupKey];
+        _watch = _watched.GetValueOrDefault(_groupKey);
     }
 
     // A handful of classes: comparing bytes is quicker than making a string to look up.
@@ -100,13 +112,15 @@ sealed class SegmentCutter(
         // A lock in the past is refused by every store. Old events that come late are kept at least that long.
         var until = protection.RetainUntil > now + LockMin ? protection.RetainUntil : now + LockMin;
         if (!matched.IsEmpty && options.Requirements!.Until(matched, TimeOf(file.MaxTimeMicros)) is var longer && longer > until) until = longer;
-        protection = new(protection.Mode, until, protection.LegalHold);
+        var held = _watched.Remove(key, out var watch) ? watch.Ids : [];
+        if (held.Count > 0) _held.Add(path, held);
+        protection = new(protection.Mode, until, protection.LegalHold || held.Count > 0);
         _segments.Add(new(
             path, key.Class, Convert.ToHexStringLower(file.Sha256.Span), file.Bytes, file.Rows, firstLeaf, file.MinTimeMicros, file.MaxTimeMicros,
             protection.RetainUntil.UtcDateTime, protection.Mode, protection.LegalHold));
         group.Dispose();
         _groups.Remove(key);
-        _group = null;
+        (_group, _watch) = (null, null);
     }
 
     /// <summary>Day number (<see cref="DateOnly.DayNumber"/>) of a time; a time beyond the calendar falls on its first or last day.</summary>
