@@ -72,6 +72,8 @@ static class Program
         LedgerCommand.Create(),
         VerifyCommand.Create(),
         ProveCommand.Create(),
+        HoldCommand.Create(),
+        RestoreCommand.Create(),
         RetentionCommand.Create(),
         PolicyCommand.Create(),
         SourceCommand.Create(),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Logwarden.Catalog;
 using Logwarden.Hosting;
 using Logwarden.Hot;
 using Logwarden.Match;
@@ -59,6 +60,9 @@ sealed record QueryQuestion
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 sealed partial class QueryJson : JsonSerializerContext;
 
+/// <summary>The installation's folder.</summary>
+sealed record DataFolder(string Folder);
+
 /// <summary><c>POST /api/v1/query</c>: what <c>logwarden query</c> does, over HTTP. Every question is recorded before it is answered.</summary>
 static class QueryEndpoint
 {
@@ -70,6 +74,7 @@ static class QueryEndpoint
     public static void AddQuery(this IServiceCollection services, string data)
     {
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, QueryJson.Default));
+        services.AddSingleton(new DataFolder(data));
         services.AddSingleton(_ => new QueryEngine(new HotStoreOptions { DataDirectory = data }, new QueryLimits(), TimeProvider.System));
         services.AddSingleton(_ => new SqlWorkers(data, new(), TimeProvider.System));
     }
@@ -88,7 +93,7 @@ static class QueryEndpoint
         .WithTags("api")
         .WithSummary("Finds events by filter, newest first and in pages; or a histogram, top values, or read-only SQL over the view `events`.");
 
-    static async Task<IResult> AnswerAsync(HttpContext http, QueryEngine engine, SqlWorkers workers, AccessLog access, Installation installation)
+    static async Task<IResult> AnswerAsync(HttpContext http, QueryEngine engine, SqlWorkers workers, AccessLog access, Installation installation, DataFolder data)
     {
         var cancel = http.RequestAborted;
         var body = new PooledBytes(BodyBytesMax);
@@ -98,7 +103,8 @@ static class QueryEndpoint
                 return Results.Problem($"The question has more than {BodyBytesMax} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
             if ((Read(body.Memory, out var question) ?? question.Wrong(installation.Policy, "")) is { } wrong) return Results.Problem(wrong, statusCode: StatusCodes.Status400BadRequest);
             access.Record(question.Access(ApiGuard.Actor(http), installation.Policy) with { Ip = http.Connection.RemoteIpAddress?.ToString() });
-            var (scope, limit, answer) = (question.Scope, question.Limit, new AnswerWriter());
+            var (scope, limit) = (question.Scope, question.Limit);
+            var answer = new AnswerWriter(ColdRange.Of(installation.Custody.Catalog, data.Folder, scope.From, scope.To, scope.Class, scope.Filter));
             if (question.Sql is { } sql) await answer.WriteAsync(lines => workers.AnswerAsync(new(sql, scope, ExportFormat.Json, 0), lines, cancel));
             else if (question.Histogram is { } buckets) await answer.WriteAsync(await engine.HistogramAsync(scope, buckets, cancel), cancel);
             else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, limit, cancel), cancel);
@@ -147,9 +153,10 @@ static class QueryEndpoint
 
 /// <summary>
 /// An answer as one JSON object: <c>events</c>, <c>rows</c>, <c>histogram</c> or <c>top</c> hold what the command line prints a line each; beside
-/// them <c>next_cursor</c> (null at the end), <c>truncated</c> for SQL, and <c>elapsed_ms</c>.
+/// them <c>next_cursor</c> (null at the end), <c>truncated</c> for SQL, <c>elapsed_ms</c>, and <c>cold</c> when part of what was asked is in the archive only.
 /// </summary>
-sealed class AnswerWriter
+/// <param name="cold">What is in the archive only; null when nothing is.</param>
+sealed class AnswerWriter(ColdRange? cold)
 {
     readonly System.Buffers.ArrayBufferWriter<byte> _body = new(4096);
 
@@ -197,7 +204,17 @@ sealed class AnswerWriter
         Put("],");
     }
 
-    void End(TimeSpan elapsed, string more) => Put(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{more}\"elapsed_ms\":{elapsed.TotalMilliseconds:F1}}}"));
+    void End(TimeSpan elapsed, string more) => Put(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{more}\"elapsed_ms\":{elapsed.TotalMilliseconds:F1}{Cold()}}}"));
+
+    string Cold() => cold is null ? "" : ",\"cold\":" + JsonSerializer.Serialize(new
+    {
+        segments = cold.Segments,
+        bytes = cold.Bytes,
+        events = cold.Rows,
+        from = ColdRange.Text(cold.From),
+        to = ColdRange.Text(cold.To),
+        restore = cold.Command,
+    });
 
     void Put(string text) => System.Buffers.BuffersExtensions.Write(_body, System.Text.Encoding.UTF8.GetBytes(text));
 }

@@ -100,6 +100,24 @@ static class Cli
     public static FieldMap? Fields(IReadOnlyDictionary<string, string> pairs) => pairs.Count == 0 ? null
         : FieldMap.Parse(pairs, out var error) ?? throw new CommandException("--field: " + error);
 
+    /// <summary>The folder of an installation that is there.</summary>
+    /// <exception cref="CommandException">It is not.</exception>
+    public static DirectoryInfo Existing(DirectoryInfo data) => Directory.Exists(data.FullName) ? data
+        : throw new CommandException($"there is no installation in {data.FullName}; name its folder with --data");
+
+    /// <summary>An option that takes a time.</summary>
+    public static Option<DateTimeOffset?> Instant(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            if (Times.TryParse(text, TimeProvider.System.GetUtcNow(), out var instant)) return instant;
+            result.AddError($"'{text}' is not a time: expected 2026-11-25, 2026-11-25T01:02:03Z, or how long ago, such as 90m, 24h, 7d");
+            return null;
+        },
+    };
+
     public static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);

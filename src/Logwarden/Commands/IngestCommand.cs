@@ -74,9 +74,23 @@ static class IngestCommand
         await installation.SealAsync(CancellationToken.None);
         if (await installation.IndexAsync(CancellationToken.None) is { } unindexed)
             await Console.Error.WriteLineAsync($"warning: {unindexed}. Nothing is lost: queries of text read more until a later run makes it.");
+        await KeepHoldsAsync(installation);
         Print(installation, result, json);
         if (failure is not null) await Console.Error.WriteLineAsync("not everything was taken in: put right what the error says and run it again; what was taken is not taken twice.");
         return failure is not null ? Cli.Broken : isStopped ? Cli.Interrupted : broken > 0 || result.Quarantined > 0 ? Cli.Findings : Cli.Ok;
+    }
+
+    /// <summary>A hold that came into force while a seal was under way is put on that too.</summary>
+    static async Task KeepHoldsAsync(Installation installation)
+    {
+        try
+        {
+            if (installation.HasHoldsToKeep) await installation.KeepHoldsAsync(progress: null, CancellationToken.None);
+        }
+        catch (IOException failed)
+        {
+            await Console.Error.WriteLineAsync($"warning: legal holds are not on everything yet: {failed.Message} Run `logwarden hold apply` when that is put right.");
+        }
     }
 
     static void Print(Installation installation, IngestResult result, bool json)

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using Logwarden.Catalog;
+using Logwarden.Holds;
 using Logwarden.Hosting;
 using Logwarden.Hot;
 using Logwarden.Match;
@@ -19,8 +21,8 @@ static class QueryCommand
     {
         var filter = new Argument<string>("FILTER") { Description = "What events must match, such as 'user=ada* AND ip=10.0.0.0/8'; empty is all. See docs/query-language.md.", DefaultValueFactory = _ => "" };
         var sql = new Option<string?>("--sql") { Description = "One SELECT over the view `events`, in place of a filter; --from, --to, --class and --source narrow the view. See docs/query.md." };
-        var from = Instant("--from", "Events from this time on: 2026-11-25, 2026-11-25T01:02:03Z, or 90m, 24h, 7d before now.");
-        var to = Instant("--to", "Events before this time.");
+        var from = Cli.Instant("--from", "Events from this time on: 2026-11-25, 2026-11-25T01:02:03Z, or 90m, 24h, 7d before now.");
+        var to = Cli.Instant("--to", "Events before this time.");
         var @class = new Option<string?>("--class") { Description = "Only this policy class. Quarantined records show only with --class quarantine." };
         var source = new Option<string?>("--source") { Description = "Only this source." };
         var limit = new Option<int>("--limit") { Description = "Most events, newest first.", DefaultValueFactory = _ => 100 };
@@ -36,8 +38,7 @@ static class QueryCommand
             { filter, sql, from, to, @class, source, limit, cursor, histogram, top, format, json, policyFile, data };
         command.SetAction(async (parsed, cancel) =>
         {
-            var folder = parsed.GetRequiredValue(data);
-            if (!Directory.Exists(folder.FullName)) throw new CommandException($"there is no installation in {folder.FullName}; name its folder with --data");
+            var folder = Cli.Existing(parsed.GetRequiredValue(data));
             if (parsed.GetValue(json) && parsed.GetResult(format) is { Implicit: false } && parsed.GetValue(format) is not "json")
                 throw new CommandException($"--json and --format {parsed.GetValue(format)} do not go together; name one");
             var how = parsed.GetValue(json) ? "json" : parsed.GetRequiredValue(format);
@@ -66,6 +67,7 @@ static class QueryCommand
             {
                 if (question.Sql is { } statement) await AnswerAsync(folder, new(statement, question.Scope, Format(how), Width()), cancel);
                 else await RunAsync(folder, question, Format(how), cancel);
+                TellCold(folder, question.Scope);
                 return Cli.Ok;
             }
             catch (QueryRefusedException refused)
@@ -76,13 +78,24 @@ static class QueryCommand
         return command;
     }
 
-    static void WarnOfUnknownSource(DirectoryInfo data, string? source)
+    /// <summary>Tells a source that nobody registered: most probably it is misspelt.</summary>
+    public static void WarnOfUnknownSource(DirectoryInfo data, string? source)
     {
         if (source is null) return;
         var known = SourceRegistry.Open(data.FullName, TimeProvider.System).All.Select(entry => entry.Id).ToList();
         if (known.Contains(source, StringComparer.Ordinal)) return;
         var nearest = NearestWord.Find(source, known);
         Console.Error.WriteLine($"warning: no source '{source}' is registered{(nearest is null ? "" : $", did you mean '{nearest}'?")}");
+    }
+
+    /// <summary>Tells what the answer lacks because it lies in the archive only.</summary>
+    static void TellCold(DirectoryInfo data, EventScope scope)
+    {
+        // Where nothing was sealed yet there is no list, and nothing is to be made for a question.
+        if (!File.Exists(Path.Combine(data.FullName, "state", "control.db"))) return;
+        if (ColdRange.Of(Custody.Open(data.FullName, TimeProvider.System).Catalog, data.FullName, scope.From, scope.To, scope.Class, scope.Filter) is not { } cold) return;
+        Console.Error.WriteLine($"not in this answer: {Cli.Number(cold.Segments)} segments with {Cli.Number(cold.Rows)} events from {Cli.Time(cold.From)} to {Cli.Time(cold.To)} are in the archive only. "
+            + $"To bring them back ({Cli.Size(cold.Bytes)}): {cold.Command}");
     }
 
     static ExportFormat Format(string name) => Enum.Parse<ExportFormat>(name, ignoreCase: true);
@@ -136,18 +149,6 @@ static class QueryCommand
 
     /// <summary>Columns of the terminal; a table that goes into a file or a pipe is not cut to the width of one.</summary>
     public static int Width() => Console.IsOutputRedirected ? 240 : Console.WindowWidth;
-
-    static Option<DateTimeOffset?> Instant(string name, string description) => new(name)
-    {
-        Description = description,
-        CustomParser = result =>
-        {
-            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-            if (Times.TryParse(text, TimeProvider.System.GetUtcNow(), out var instant)) return instant;
-            result.AddError($"'{text}' is not a time: expected 2026-11-25, 2026-11-25T01:02:03Z, or how long ago, such as 90m, 24h, 7d");
-            return null;
-        },
-    };
 }
 
 /// <summary>Times as a person writes them.</summary>

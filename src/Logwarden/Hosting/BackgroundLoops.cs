@@ -4,7 +4,7 @@ using Logwarden.Delivery;
 
 namespace Logwarden.Hosting;
 
-/// <summary>What goes on in a server beside its requests: sealing, delivery, canaries, own events, retention. Each is a loop that tells its failures and goes on; they end in the opposite order of their beginning.</summary>
+/// <summary>What goes on in a server beside its requests: sealing, legal holds, delivery, canaries, own events, retention. Each is a loop that tells its failures and goes on; they end in the opposite order of their beginning.</summary>
 sealed class BackgroundLoops : IAsyncDisposable
 {
     readonly Installation _installation;
@@ -14,16 +14,20 @@ sealed class BackgroundLoops : IAsyncDisposable
     readonly Stack<IAsyncDisposable> _running = new();
     Telemetry? _telemetry;
 
-    /// <summary>Begins to seal; the rest begins with <see cref="StartAsync"/>.</summary>
+    /// <summary>Begins to seal and to keep holds; the rest begins with <see cref="StartAsync"/>.</summary>
     public BackgroundLoops(Installation installation, string data, SealOptions sealing, ILoggerFactory logs)
     {
         (_installation, _data, _logs) = (installation, data, logs);
         Sealing = Begin(new SealLoop(installation, sealing, _time, logs.CreateLogger<SealLoop>()));
+        Holding = Begin(new HoldLoop(installation, _time, logs.CreateLogger<HoldLoop>()));
         Deliveries = Begin(new Deliveries(DeliveriesParts()));
     }
 
     /// <summary>Seals.</summary>
     public SealLoop Sealing { get; }
+
+    /// <summary>Keeps legal holds.</summary>
+    public HoldLoop Holding { get; }
 
     /// <summary>Takes events to destinations.</summary>
     public Deliveries Deliveries { get; }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Logwarden.Archive;
 using Logwarden.Flow;
 using Logwarden.Formats;
+using Logwarden.Holds;
 using Logwarden.Hot;
 using Logwarden.Journal;
 using Logwarden.Proof.Notes;
@@ -49,9 +50,10 @@ sealed class Installation : IAsyncDisposable
     readonly TextIndexBuilder _textIndexes = new();
     readonly string _data;
     readonly string _segments;
+    readonly HoldKeeper _keeper;
 
     Installation(
-        string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, ControlState control, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
+        string data, PolicyFile policy, DiskJournal journal, SourceRegistry sources, ControlState control, Custody custody, IBlobStore store, SigningKey key, Sealer sealer, TimeProvider time)
     {
         Control = control;
         _data = data;
@@ -62,6 +64,8 @@ sealed class Installation : IAsyncDisposable
         _store = store;
         _key = key;
         _sealer = sealer;
+        Custody = custody;
+        _keeper = custody.Keeper(store, [key.Verifier]);
         _time = time;
         _reader = journal.OpenReader(SealerCursor);
     }
@@ -77,6 +81,9 @@ sealed class Installation : IAsyncDisposable
 
     /// <summary>Destinations, own events and what else it knows.</summary>
     public ControlState Control { get; }
+
+    /// <summary>Its sealed segments: which there are, which are held, which were restored.</summary>
+    public Custody Custody { get; }
 
     /// <summary>Where the archive is.</summary>
     public string ArchiveLocation => _store.Location;
@@ -111,15 +118,17 @@ sealed class Installation : IAsyncDisposable
             var key = Key(options.Data);
             store = OpenArchive(options);
             await CheckArchiveAsync(store, policy, cancel);
+            var control = ControlState.Open(options.Data, time);
+            var custody = new Custody(options.Data, control.Database, control.Events, time);
             var sealer = await Sealer.Open(
-                new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time), Requirements = policy.Requirements(time) }, store, key, time, cancel);
+                new SealerOptions { DataDirectory = options.Data, Origin = key.Verifier.Name, Retention = policy.Retention(time), Requirements = policy.Requirements(time), Holds = custody.Holds.Watch }, store, key, time, cancel);
             if (LossRecovery.Begin(options, journal, sealer.Last, time))
             {
                 journal.Dispose();
                 aside = JournalRestart.CarryOut(options.Data, time).Aside;
                 journal = DiskJournal.Open(new JournalOptions { Directory = options.Data }, time);
             }
-            var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), ControlState.Open(options.Data, time), store, key, sealer, time);
+            var installation = new Installation(options.Data, policy, journal, SourceRegistry.Open(options.Data, time), control, custody, store, key, sealer, time);
             installation.Note();
             if (aside is not null) await LossRecovery.TellAsync(installation, options.Data, aside, time);
             if (!journal.IsFull) await OwnEventFeed.DrainAsync(installation, time);
@@ -220,6 +229,22 @@ sealed class Installation : IAsyncDisposable
     public async Task<bool> IsInArchiveAsync(string eventId, CancellationToken cancel) =>
         await new Verify.EventProofs(_store, [_key.Verifier], hotDirectory: null).Build(eventId, cancel) is not null;
 
+    /// <summary>
+    /// Whether there is something to do for <see cref="KeepHoldsAsync"/>: a hold that came into force or was released, or a seal that the catalog lacks. Costs microseconds.
+    /// </summary>
+    /// <exception cref="IOException">The database failed.</exception>
+    public bool HasHoldsToKeep => Custody.Catalog.Newest < Interlocked.Read(ref _sealNumber) || Custody.Holds.HasWork();
+
+    /// <summary>Brings the catalog up to the newest seal, puts holds on what was sealed before they came into force, and takes off those that were released.</summary>
+    /// <returns>False when another process is at it.</returns>
+    /// <exception cref="IOException">The archive or the disk failed; the next call goes on where it was.</exception>
+    public Task<bool> KeepHoldsAsync(Action<HoldProgress>? progress, CancellationToken cancel) => _keeper.WorkAsync(progress, cancel);
+
+    /// <summary>Puts holds on again that somebody took off behind our back.</summary>
+    /// <returns>What was not as it is to be; the log tells it too.</returns>
+    /// <exception cref="IOException">The archive or the disk failed.</exception>
+    public Task<IReadOnlyList<HoldFinding>> ReconcileHoldsAsync(CancellationToken cancel) => _keeper.CheckAsync(repair: true, progress: null, cancel);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -249,7 +274,19 @@ sealed class Installation : IAsyncDisposable
     {
         if (_sealer.SealedTo > _reader.Cursor) _reader.Acknowledge(_sealer.SealedTo);
         Interlocked.Exchange(ref _sealedTo, _sealer.SealedTo);
+        if (_sealer.Last is not { } last || last.Record.Header.Number <= Interlocked.Read(ref _sealNumber)) return;
+        try
+        {
+            Custody.Catalog.Add(last, _sealer.LastMarks);
+        }
+        catch (IOException)
+        {
+            // It is derived: keeping the holds reads what it lacks from the archive, and tells when that fails too.
+        }
+        Interlocked.Exchange(ref _sealNumber, last.Record.Header.Number);
     }
+
+    long _sealNumber = -1;
 
     static async Task CheckArchiveAsync(IBlobStore store, PolicyFile policy, CancellationToken cancel)
     {

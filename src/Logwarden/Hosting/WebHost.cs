@@ -44,6 +44,7 @@ sealed partial class WebHost : IAsyncDisposable
         builder.Services.AddSingleton<SourceEndpoint>();
         builder.Services.AddSingleton<ApiGuard>();
         builder.Services.AddQuery(data);
+        builder.Services.AddHolds();
         Telemetry.Add(builder.Services);
         var app = builder.Build();
         installation.Sources.Unreadable = reason => LogUnreadable(app.Logger, reason);
@@ -73,6 +74,7 @@ sealed partial class WebHost : IAsyncDisposable
         SourceEndpoint.Map(app);
         QueryEndpoint.Map(app);
         LedgerEndpoint.Map(app);
+        HoldsEndpoint.Map(app, loops.Holding);
         HealthEndpoint.Map(app, loops.Sealing);
         StatusEndpoint.Map(app, loops.Report);
         MetricsEndpoint.Map(app);
