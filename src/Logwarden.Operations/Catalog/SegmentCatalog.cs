@@ -50,7 +50,13 @@ public sealed class SegmentCatalog
         using var transaction = connection.BeginTransaction(deferred: false);
         var newest = NewestOf(connection, transaction);
         var header = seal.Record.Header;
-        if (header.Number <= newest.Number) return true;
+        if (header.Number <= newest.Number)
+        {
+            // Carried out again after a crash, it has put its holds on again, also those that were released meanwhile.
+            if (marks is null) HoldRows.Sealed(connection, transaction, seal.Record, marks);
+            transaction.Commit();
+            return true;
+        }
         if (header.Number != newest.Number + 1 || !string.Equals(header.Previous, newest.Sha256, StringComparison.Ordinal)) return false;
         Insert(connection, transaction, seal, marks);
         transaction.Commit();
