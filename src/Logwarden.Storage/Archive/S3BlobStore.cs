@@ -312,7 +312,9 @@ public sealed class S3BlobStore : IBlobStore
 
     async ValueTask ProtectVersion(string name, BlobHead head, BlobLock protection, CancellationToken cancel)
     {
-        if (head.Mode != protection.Mode || head.RetainUntil != protection.RetainUntil)
+        // A date that has a fraction of a second, which others may set, is the same one; and one that is past could not be set again.
+        var isSame = head is { Mode: { } mode, RetainUntil: { } until } && mode == protection.Mode && new BlobLock(mode, until, head.LegalHold).RetainUntil == protection.RetainUntil;
+        if (!isSame)
         {
             await _client.PutObjectRetentionAsync(new()
             {
