@@ -2,6 +2,7 @@ using System.Globalization;
 using Logwarden.Archive;
 using Logwarden.Events;
 using Logwarden.Match;
+using Logwarden.Proof.Notes;
 
 namespace Logwarden.Catalog;
 
@@ -38,6 +39,16 @@ public sealed record ColdRange(long Segments, long Bytes, long Rows, DateTimeOff
         var begin = SegmentCutter.TimeOf(from is { } asked ? Math.Max(min, UnixMicros.Of(asked)) : min);
         var end = SegmentCutter.TimeOf(to is { } until ? Math.Min(max + 1, UnixMicros.Of(until)) : max < long.MaxValue ? max + 1 : max);
         return new(cold.Count, cold.Sum(segment => segment.Sealed.Bytes), cold.Sum(segment => (long)segment.Sealed.Rows), Second(begin, TimeSpan.Zero), Second(end, TimeSpan.FromTicks(TimeSpan.TicksPerSecond - 1)), @class);
+    }
+
+    /// <summary>Whether the catalog has every seal that the installation knows of. It lags for a moment behind a seal, and where it is new until `serve`, `ingest`, `hold` or `restore` have read the archive's.</summary>
+    /// <exception cref="IOException">The database or the installation's files can't be read.</exception>
+    public static bool IsKnown(SegmentCatalog catalog, string dataFolder)
+    {
+        var (note, key) = (Path.Combine(dataFolder, "state", "sealed.note"), Path.Combine(dataFolder, "keys", "log.pub"));
+        if (!File.Exists(note)) return true;
+        return File.Exists(key) && VerifierKey.TryParse(File.ReadAllText(key).Trim(), out var verifier, out _)
+            && Seal.TryOpen(File.ReadAllBytes(note), [verifier], out _) is { } seal && seal.Record.Header.Number <= catalog.Newest;
     }
 
     /// <summary>The segments of a range that are not in the hot folder.</summary>

@@ -109,7 +109,7 @@ public sealed class SegmentCatalog
     public IReadOnlyList<CatalogSegment> OfSeal(long number) => Read("WHERE seal = $seal ORDER BY path", ("$seal", number));
 
     /// <summary>The segment with that path; null when none was sealed.</summary>
-    public CatalogSegment? Find(string path) => Read("WHERE path = $path", ("$path", path)).FirstOrDefault();
+    public CatalogSegment? Find(string path) => Read("WHERE path = $path", ("$path", path)) is [var segment, ..] ? segment : null;
 
     /// <summary>The segments that can have events of a time range and have not expired, oldest first.</summary>
     /// <param name="from">From this time on; null is no bound.</param>
@@ -134,7 +134,7 @@ public sealed class SegmentCatalog
         return rows.Read() ? (rows.GetInt64(0), rows.GetString(1)) : (-1, "");
     }
 
-    IReadOnlyList<CatalogSegment> Read(string where, params (string, object?)[] parameters) => Sqlite.Do(_database, connection =>
+    List<CatalogSegment> Read(string where, params (string, object?)[] parameters) => Sqlite.Do(_database, connection =>
     {
         using var command = ControlDatabase.Command(connection, $"SELECT {Columns} FROM catalog_segment {where}", parameters);
         using var rows = command.ExecuteReader();

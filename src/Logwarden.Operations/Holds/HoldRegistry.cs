@@ -162,7 +162,7 @@ public sealed class HoldRegistry
     public IReadOnlyList<Hold> All() => Read(Select + " ORDER BY id");
 
     /// <summary>The hold with that number; null when there is none.</summary>
-    public Hold? Find(long id) => Read(Select + " WHERE id = $id", ("$id", id)).FirstOrDefault();
+    public Hold? Find(long id) => Read(Select + " WHERE id = $id", ("$id", id)) is [var hold, ..] ? hold : null;
 
     /// <summary>Those in force, by number.</summary>
     internal IReadOnlyList<Hold> Active() => Read(Select + " WHERE released IS NULL ORDER BY id");
@@ -269,7 +269,7 @@ public sealed class HoldRegistry
         return (predicate, Matcher.Compile(predicate));
     }, text);
 
-    IReadOnlyList<Hold> Read(string sql, params (string, object?)[] parameters) => Sqlite.Do(_database, connection =>
+    List<Hold> Read(string sql, params (string, object?)[] parameters) => Sqlite.Do(_database, connection =>
     {
         using var command = ControlDatabase.Command(connection, sql, parameters);
         using var rows = command.ExecuteReader();

@@ -47,21 +47,20 @@ sealed class HoldScan(string hotFolder, IBlobStore store)
     /// <summary>Null when there is no hot copy that is as it was sealed.</summary>
     async ValueTask<Look?> HotAsync(SealedSegment segment, Matcher matcher, CancellationToken cancel)
     {
-        FileStream file;
         try
         {
-            file = new(Path.Combine(hotFolder, segment.Path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            await using var file = new FileStream(Path.Combine(hotFolder, segment.Path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (file.Length != segment.Bytes) return null;
+            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel));
+            if (!string.Equals(hash, segment.Sha256, StringComparison.Ordinal)) return null;
+            file.Position = 0;
+            return Find(file, matcher, cancel);
         }
         catch (Exception none) when (none is IOException or UnauthorizedAccessException)
         {
+            // Evicted, or its disk is broken: the archive has it.
             return null;
         }
-        await using var closing = file;
-        if (file.Length != segment.Bytes) return null;
-        var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel));
-        if (!string.Equals(hash, segment.Sha256, StringComparison.Ordinal)) return null;
-        file.Position = 0;
-        return Find(file, matcher, cancel);
     }
 
     static Look? Find(Stream segment, Matcher matcher, CancellationToken cancel)

@@ -63,13 +63,10 @@ sealed class SegmentCutter(
     {
         if (_group is not null && _groupKey.Day == day && ReferenceEquals(_groupKey.Class, @class)) return;
         _groupKey = (@class, day);
-        if (!_groups.ContainsKey(_groupKey))
-        {
-            _groups.Add(_groupKey, new(memory, options.Requirements?.Matcher.Sometimes(@class) ?? default));
-            if (holds is not null) _watched.Add(_groupKey, holds.Begin());
-        }
+        if (!_groups.ContainsKey(_groupKey)) _groups.Add(_groupKey, new(memory, options.Requirements?.Matcher.Sometimes(@class) ?? default));
         _group = _groups[_groupKey];
-        _watch = _watched.GetValueOrDefault(_groupKey);
+        if (holds is null) return;
+        if (!_watched.TryGetValue(_groupKey, out _watch)) _watched.Add(_groupKey, _watch = holds.Begin());
     }
 
     // A handful of classes: comparing bytes is quicker than making a string to look up.

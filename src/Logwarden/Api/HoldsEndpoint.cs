@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Holds;
 using Logwarden.Hosting;
-using Logwarden.Policy;
 
 namespace Logwarden.Api;
 

@@ -104,7 +104,7 @@ static class QueryEndpoint
             if ((Read(body.Memory, out var question) ?? question.Wrong(installation.Policy, "")) is { } wrong) return Results.Problem(wrong, statusCode: StatusCodes.Status400BadRequest);
             access.Record(question.Access(ApiGuard.Actor(http), installation.Policy) with { Ip = http.Connection.RemoteIpAddress?.ToString() });
             var (scope, limit) = (question.Scope, question.Limit);
-            var answer = new AnswerWriter(ColdRange.Of(installation.Custody.Catalog, data.Folder, scope.From, scope.To, scope.Class, scope.Filter));
+            var answer = Answer(installation, data, scope);
             if (question.Sql is { } sql) await answer.WriteAsync(lines => workers.AnswerAsync(new(sql, scope, ExportFormat.Json, 0), lines, cancel));
             else if (question.Histogram is { } buckets) await answer.WriteAsync(await engine.HistogramAsync(scope, buckets, cancel), cancel);
             else if (question.Top is { } field) await answer.WriteAsync(await engine.TopAsync(scope, field, limit, cancel), cancel);
@@ -118,6 +118,20 @@ static class QueryEndpoint
         finally
         {
             body.Clear();
+        }
+    }
+
+    /// <summary>An answer that tells what it lacks because it is in the archive only, or that this can't be told.</summary>
+    static AnswerWriter Answer(Installation installation, DataFolder data, EventScope scope)
+    {
+        try
+        {
+            var catalog = installation.Custody.Catalog;
+            return new(ColdRange.Of(catalog, data.Folder, scope.From, scope.To, scope.Class, scope.Filter), ColdRange.IsKnown(catalog, data.Folder));
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return new(cold: null, isKnown: false);
         }
     }
 
@@ -153,10 +167,12 @@ static class QueryEndpoint
 
 /// <summary>
 /// An answer as one JSON object: <c>events</c>, <c>rows</c>, <c>histogram</c> or <c>top</c> hold what the command line prints a line each; beside
-/// them <c>next_cursor</c> (null at the end), <c>truncated</c> for SQL, <c>elapsed_ms</c>, and <c>cold</c> when part of what was asked is in the archive only.
+/// them <c>next_cursor</c> (null at the end), <c>truncated</c> for SQL, <c>elapsed_ms</c>, <c>cold</c> when part of what was asked is in the archive only, and <c>cold_unknown</c> when
+/// that can't be told at present.
 /// </summary>
 /// <param name="cold">What is in the archive only; null when nothing is.</param>
-sealed class AnswerWriter(ColdRange? cold)
+/// <param name="isKnown">Whether that is all.</param>
+sealed class AnswerWriter(ColdRange? cold, bool isKnown)
 {
     readonly System.Buffers.ArrayBufferWriter<byte> _body = new(4096);
 
@@ -206,7 +222,7 @@ sealed class AnswerWriter(ColdRange? cold)
 
     void End(TimeSpan elapsed, string more) => Put(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{more}\"elapsed_ms\":{elapsed.TotalMilliseconds:F1}{Cold()}}}"));
 
-    string Cold() => cold is null ? "" : ",\"cold\":" + JsonSerializer.Serialize(new
+    string Cold() => (isKnown ? "" : ",\"cold_unknown\":true") + (cold is null ? "" : ",\"cold\":" + JsonSerializer.Serialize(new
     {
         segments = cold.Segments,
         bytes = cold.Bytes,
@@ -214,7 +230,7 @@ sealed class AnswerWriter(ColdRange? cold)
         from = ColdRange.Text(cold.From),
         to = ColdRange.Text(cold.To),
         restore = cold.Command,
-    });
+    }));
 
     void Put(string text) => System.Buffers.BuffersExtensions.Write(_body, System.Text.Encoding.UTF8.GetBytes(text));
 }

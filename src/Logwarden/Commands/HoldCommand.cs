@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Logwarden.Catalog;
 using Logwarden.Data;
 using Logwarden.Holds;
 using Logwarden.Hosting;
@@ -52,7 +51,7 @@ static class HoldCommand
             await Console.Error.WriteLineAsync($"hold {Cli.Number(hold.Id)} is in force for everything that is sealed from now on: {hold.Scope}");
             await KeepAsync(custody, folder, parsed.GetValue(archive), cancel);
             var now = custody.Holds.Find(hold.Id)!;
-            Console.Out.WriteLine($"hold {Cli.Number(now.Id)} is on {Cli.Number(now.Objects)} objects of the archive");
+            await Console.Out.WriteLineAsync($"hold {Cli.Number(now.Id)} is on {Cli.Number(now.Objects)} objects of the archive");
             if (now.Objects == 0) await Console.Error.WriteLineAsync("no event that is sealed matches it so far; look with `logwarden query` whether its scope is what you mean");
             return Told(now);
         });
@@ -71,7 +70,7 @@ static class HoldCommand
             var holds = custody.Holds.All();
             if (parsed.GetValue(json))
             {
-                foreach (var hold in holds) Console.Out.WriteLine(JsonSerializer.Serialize(HoldJson.Of(hold)));
+                foreach (var hold in holds) await Console.Out.WriteLineAsync(JsonSerializer.Serialize(HoldJson.Of(hold)));
             }
             else
             {
@@ -143,7 +142,7 @@ static class HoldCommand
                 ?? throw None(parsed.GetRequiredValue(id));
             await Console.Error.WriteLineAsync($"hold {Cli.Number(hold.Id)} is released");
             await KeepAsync(custody, folder, parsed.GetValue(archive), cancel);
-            Console.Out.WriteLine($"hold {Cli.Number(hold.Id)} is off; it was on {Cli.Number(hold.ObjectsAtRelease ?? 0)} objects, of which other holds may be on some");
+            await Console.Out.WriteLineAsync($"hold {Cli.Number(hold.Id)} is off; it was on {Cli.Number(hold.ObjectsAtRelease ?? 0)} objects, of which other holds may be on some");
             return Cli.Ok;
         });
         return command;
@@ -160,7 +159,7 @@ static class HoldCommand
             var findings = await KeepAsync(custody, folder, parsed.GetValue(archive), cancel, reconcile: true);
             foreach (var finding in findings) await Console.Error.WriteLineAsync($"{finding.Path}: {finding.What}");
             var summary = custody.Holds.Summary();
-            Console.Out.WriteLine($"{Cli.Number(summary.Active)} holds are on {Cli.Number(summary.Objects)} objects of the archive");
+            await Console.Out.WriteLineAsync($"{Cli.Number(summary.Active)} holds are on {Cli.Number(summary.Objects)} objects of the archive");
             return findings.Count == 0 && summary.Missing == 0 ? Cli.Ok : Cli.Findings;
         });
         return command;

@@ -91,11 +91,21 @@ static class QueryCommand
     /// <summary>Tells what the answer lacks because it lies in the archive only.</summary>
     static void TellCold(DirectoryInfo data, EventScope scope)
     {
-        // Where nothing was sealed yet there is no list, and nothing is to be made for a question.
-        if (!File.Exists(Path.Combine(data.FullName, "state", "control.db"))) return;
-        if (ColdRange.Of(Custody.Open(data.FullName, TimeProvider.System).Catalog, data.FullName, scope.From, scope.To, scope.Class, scope.Filter) is not { } cold) return;
-        Console.Error.WriteLine($"not in this answer: {Cli.Number(cold.Segments)} segments with {Cli.Number(cold.Rows)} events from {Cli.Time(cold.From)} to {Cli.Time(cold.To)} are in the archive only. "
-            + $"To bring them back ({Cli.Size(cold.Bytes)}): {cold.Command}");
+        const string Unknown = "whether the archive has more than this answer can't be told";
+        try
+        {
+            // Where nothing was sealed yet there is no list, and nothing is to be made for a question.
+            if (!File.Exists(Path.Combine(data.FullName, "state", "sealed.note"))) return;
+            var catalog = Custody.Open(data.FullName, TimeProvider.System).Catalog;
+            if (!ColdRange.IsKnown(catalog, data.FullName)) Console.Error.WriteLine($"{Unknown} yet: `logwarden restore --from 2000-01-01 --dry-run` reads the archive's seals; `serve` and `ingest` do it too");
+            if (ColdRange.Of(catalog, data.FullName, scope.From, scope.To, scope.Class, scope.Filter) is not { } cold) return;
+            Console.Error.WriteLine($"not in this answer: {Cli.Number(cold.Segments)} segments with {Cli.Number(cold.Rows)} events from {Cli.Time(cold.From)} to {Cli.Time(cold.To)} are in the archive only. "
+                + $"To bring them back ({Cli.Size(cold.Bytes)}): {cold.Command}");
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"{Unknown}: {failed.Message}");
+        }
     }
 
     static ExportFormat Format(string name) => Enum.Parse<ExportFormat>(name, ignoreCase: true);

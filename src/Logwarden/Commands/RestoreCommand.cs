@@ -88,7 +88,7 @@ static class RestoreCommand
         }
         foreach (var (path, what) in result.Failures) await Console.Error.WriteLineAsync($"{path}: {what}. Run `logwarden verify`.");
         if (result.Expired > 0) await Console.Error.WriteLineAsync($"{Cli.Number(result.Expired)} segments have expired and are gone");
-        Console.Out.WriteLine($"{Cli.Number(result.Segments)} segments are back, {Cli.Size(result.Bytes)}; each is as it was sealed. They stay until {Cli.Time(TimeProvider.System.GetUtcNow() + stay)}");
+        await Console.Out.WriteLineAsync($"{Cli.Number(result.Segments)} segments are back, {Cli.Size(result.Bytes)}; each is as it was sealed. They stay until {Cli.Time(TimeProvider.System.GetUtcNow() + stay)}");
         return result.Failures.Count == 0 ? Cli.Ok : Cli.Findings;
     }
 }

@@ -1,5 +1,4 @@
 using Logwarden.Archive;
-using Logwarden.Events;
 using Logwarden.Holds;
 using Logwarden.Tests.Archive;
 using Logwarden.Tests.Segments;
@@ -223,7 +222,7 @@ public sealed class HoldTests : IDisposable
 
         await _world.KeepAsync();
 
-        Assert.NotEmpty((await _world.Archive.Records())[0].Segments.Where(segment => segment.LegalHold));
+        Assert.Contains((await _world.Archive.Records())[0].Segments, segment => segment.LegalHold);
         Assert.Empty(await _world.Held());
     }
 

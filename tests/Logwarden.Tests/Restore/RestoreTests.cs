@@ -1,4 +1,3 @@
-using Logwarden.Archive;
 using Logwarden.Catalog;
 using Logwarden.Hot;
 using Logwarden.Query;
