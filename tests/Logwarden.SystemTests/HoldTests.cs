@@ -81,7 +81,7 @@ public sealed class HoldTests(CephGateway gateway)
         await using var server = await Server.StartAsync(data.Path, "--seal-age", "1s");
         await PostAsync(server, token, "ada", "2026-11-20");
         await PostAsync(server, token, "grace", "2026-11-21");
-        await SealedAsync(server, 2);
+        await SealedAsync(server);
 
         using (var refused = await ApiAsync(server, HttpMethod.Post, "api/v1/holds", """{"matter":"case 7","user":"ada","requester":"rita","approver":"Rita"}"""))
         {
@@ -100,14 +100,14 @@ public sealed class HoldTests(CephGateway gateway)
         await PostAsync(server, token, "ada", "2026-11-22");
         await PostAsync(server, token, "ken", "2026-11-23");
         await HoldsAsync(server, holds => holds[0].GetProperty("objects").GetInt64() == 2);
-        await SealedAsync(server, 4);
+        await SealedAsync(server);
         Assert.Equal(["2026-11-20", "2026-11-22"], await HeldAsync(data.In("archive")));
 
         // By the command line, while the server seals.
         await Tool.OkAsync(["hold", "add", "--matter", "case 8", "--when", "user=ken OR user=grace", "--data", data.Path, .. People]);
         Assert.Equal(["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"], await HeldAsync(data.In("archive")));
         await PostAsync(server, token, "grace", "2026-11-24");
-        await SealedAsync(server, 5);
+        await SealedAsync(server);
         Assert.Contains("2026-11-24", await HeldAsync(data.In("archive")));
 
         await Tool.OkAsync(["hold", "release", "2", "--reason", "settled", "--data", data.Path, .. People]);
@@ -130,14 +130,14 @@ public sealed class HoldTests(CephGateway gateway)
         await IngestAsync(data, null, ("ada", "2026-11-20"), ("grace", "2026-11-21"));
         Directory.Delete(data.In("hot", "segments", "class=application", "date=2026-11-20"), recursive: true);
 
-        var cold = await Tool.RunAsync("query", "", "--json", "--data", data.Path);
+        var cold = await Tool.RunAsync("query", "", "--source", "shop", "--json", "--data", data.Path);
         Assert.Equal((0, 1), (cold.ExitCode, cold.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length));
         Assert.Contains("not in this answer: 1 segments with 1 events", cold.Errors, StringComparison.Ordinal);
         Assert.Contains("logwarden restore --from 2026-11-20T10:00:00Z --to 2026-11-20T10:00:01Z", cold.Errors, StringComparison.Ordinal);
-        Assert.Empty((await Tool.RunAsync("query", "", "--from", "2026-11-21", "--json", "--data", data.Path)).Errors);
+        Assert.Empty((await Tool.RunAsync("query", "", "--source", "shop", "--from", "2026-11-21", "--json", "--data", data.Path)).Errors);
 
         await using var server = await Server.StartAsync(data.Path);
-        var answer = JsonDocument.Parse(await server.QueryAsync("{}")).RootElement;
+        var answer = JsonDocument.Parse(await server.QueryAsync("""{"source":"shop"}""")).RootElement;
         Assert.Equal(1, answer.GetProperty("events").GetArrayLength());
         Assert.Equal(1, answer.GetProperty("cold").GetProperty("segments").GetInt64());
         Assert.StartsWith("logwarden restore ", answer.GetProperty("cold").GetProperty("restore").GetString(), StringComparison.Ordinal);
@@ -146,7 +146,7 @@ public sealed class HoldTests(CephGateway gateway)
         Assert.False(File.Exists(data.In("hot", "segments", "class=application", "date=2026-11-20")));
         Assert.Contains("1 segments are back", await Tool.OkAsync("restore", "--from", "2026-11-20", "--to", "2026-11-22", "--data", data.Path), StringComparison.Ordinal);
 
-        answer = JsonDocument.Parse(await server.QueryAsync("{}")).RootElement;
+        answer = JsonDocument.Parse(await server.QueryAsync("""{"source":"shop"}""")).RootElement;
         Assert.Equal(2, answer.GetProperty("events").GetArrayLength());
         Assert.False(answer.TryGetProperty("cold", out _));
         Assert.Contains("there", await Tool.OkAsync("restore", "list", "--data", data.Path), StringComparison.Ordinal);
@@ -192,11 +192,14 @@ public sealed class HoldTests(CephGateway gateway)
         return await server.Http.SendAsync(request, Cancel);
     }
 
-    static Task SealedAsync(Server server, long offset) => Until(async () =>
+    /// <summary>Waits until everything that was accepted up to now is sealed.</summary>
+    static async Task SealedAsync(Server server)
     {
-        var health = JsonDocument.Parse(await server.Http.GetStringAsync(new Uri("health/ready", UriKind.Relative), Cancel)).RootElement;
-        return health.GetProperty("sealed_to").GetInt64() >= offset;
-    });
+        var end = (await HealthAsync(server)).GetProperty("durable_end").GetInt64();
+        await Until(async () => (await HealthAsync(server)).GetProperty("sealed_to").GetInt64() >= end);
+    }
+
+    static async Task<JsonElement> HealthAsync(Server server) => JsonDocument.Parse(await server.Http.GetStringAsync(new Uri("health/ready", UriKind.Relative), Cancel)).RootElement;
 
     static Task HoldsAsync(Server server, Func<JsonElement, bool> isSo) => Until(async () =>
         isSo(JsonDocument.Parse(await server.Http.GetStringAsync(new Uri("api/v1/holds", UriKind.Relative), Cancel)).RootElement.GetProperty("holds")));
