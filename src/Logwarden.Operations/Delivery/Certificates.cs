@@ -71,7 +71,8 @@ public sealed class Certificates
     public Certificate? Issue(string destination, DiskJournal journal, string dataFolder, SigningKey key)
     {
         if (_store.Snapshot(destination) is not var (cursor, counts)) return null;
-        var last = List(destination, 1).FirstOrDefault();
+        var newest = List(destination, 1);
+        var last = newest.Count > 0 ? newest[0] : null;
         var from = last is null || last.To > cursor.Position ? cursor.Since : last.To;
         var isFirst = from == cursor.Since;
         var before = isFirst ? [] : Totals(destination);
@@ -147,7 +148,7 @@ public sealed class Certificates
         return since;
     }
 
-    IReadOnlyList<OutcomeCount> Totals(string destination)
+    List<OutcomeCount> Totals(string destination)
     {
         using var connection = _database.Connect();
         using var command = ControlDatabase.Command(connection, "SELECT source, outcome, events FROM certificate_total WHERE destination = $name", ("$name", destination));

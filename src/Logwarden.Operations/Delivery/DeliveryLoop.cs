@@ -317,7 +317,7 @@ public sealed partial class DeliveryLoop : IAsyncDisposable
     {
         var (settled, dead) = _settlement.UpTo(_batch, count);
         // What was passed over lies somewhere before the end of the batch.
-        IReadOnlyCollection<OutcomeCount> counts = position == _end ? [.. settled, .. Missing()] : settled;
+        var counts = position == _end ? [.. settled, .. Missing()] : settled;
         _parts.Store.Commit(_parts.Name, position, counts, dead);
         _settlement.Kept = count;
         Kept(position, counts);

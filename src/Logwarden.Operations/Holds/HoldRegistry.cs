@@ -202,11 +202,21 @@ public sealed class HoldRegistry
     /// </summary>
     /// <param name="path">Path of the segment in the archive: <c>segments/class=…</c>.</param>
     /// <exception cref="IOException">It can't be told: keep it.</exception>
-    public bool IsHeld(string path)
+    public bool IsHeld(string path) => On(path).Count > 0;
+
+    /// <summary>The holds for which a segment must stay, by number and matter: as <see cref="IsHeld(string)"/> tells whether there is one.</summary>
+    /// <exception cref="IOException">It can't be told: keep it.</exception>
+    public IReadOnlyList<string> On(string path)
     {
-        if (Paths("SELECT path FROM hold_object JOIN hold ON id = hold WHERE path = $path AND released IS NULL LIMIT 1", ("$path", path)).Count > 0) return true;
+        var active = Active();
+        if (active.Count == 0) return [];
+        var on = Paths("SELECT DISTINCT CAST(hold AS TEXT) FROM hold_object JOIN hold ON id = hold WHERE path = $path AND released IS NULL", ("$path", path)).ToHashSet(StringComparer.Ordinal);
         var segment = new SegmentCatalog(_database).Find(path);
-        return Active().Any(hold => segment is null || (hold.ScannedTo < segment.Seal && SegmentScope.MayMatch(ScopeOf(hold).Scope, segment.Sealed)));
+        return
+        [
+            .. active.Where(hold => on.Contains(hold.Id.ToString(CultureInfo.InvariantCulture)) || segment is null
+                || (hold.ScannedTo < segment.Seal && SegmentScope.MayMatch(ScopeOf(hold).Scope, segment.Sealed))).Select(hold => string.Create(CultureInfo.InvariantCulture, $"{hold.Id} ({hold.Matter})")),
+        ];
     }
 
     /// <summary>As the other, of a segment of a seal.</summary>

@@ -43,7 +43,7 @@ static class CertificateCommand
         command.SetAction(parsed => DestinationCommand.Run(parsed, data, control =>
         {
             var all = control.Certificates.List(parsed.GetRequiredValue(destination), Max);
-            var one = parsed.GetValue(number) is { } wanted ? all.FirstOrDefault(certificate => certificate.Number == wanted) : all.FirstOrDefault();
+            var one = parsed.GetValue(number) is { } wanted ? all.FirstOrDefault(certificate => certificate.Number == wanted) : all.Count > 0 ? all[0] : null;
             if (one is null) throw new CommandException("there is no such certificate; `logwarden certificate list` shows those there are, and a server makes one each hour");
             Console.Out.Write(Encoding.UTF8.GetString(one.Note));
         }));

@@ -82,7 +82,9 @@ static class RetentionCommand
         var folder = parsed.GetRequiredValue(data);
         if (!Directory.Exists(Path.Combine(folder.FullName, "state"))) throw new CommandException($"there is no installation in {folder.FullName}; name its folder with --data");
         var keys = TrustedKeys.Choose(null, null, folder.FullName);
-        return (folder.FullName, RetentionWork.Options(folder.FullName, PolicyFile.InForce(parsed.GetValue(policy), folder), ControlState.Open(folder.FullName, TimeProvider.System)), keys.Keys);
+        var control = ControlState.Open(folder.FullName, TimeProvider.System);
+        var custody = new Holds.Custody(folder.FullName, control.Database, control.Events, TimeProvider.System);
+        return (folder.FullName, RetentionWork.Options(folder.FullName, PolicyFile.InForce(parsed.GetValue(policy), folder), control, custody), keys.Keys);
     }
 
     static void Print(RetentionExplanation one, RetentionRules rules, TextWriter to)

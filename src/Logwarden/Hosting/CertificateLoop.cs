@@ -1,5 +1,3 @@
-using Logwarden.Delivery;
-
 namespace Logwarden.Hosting;
 
 /// <summary>Makes a completeness certificate of each destination every hour, on the hour. One that can't be made is told and made the next time, over the longer stretch.</summary>

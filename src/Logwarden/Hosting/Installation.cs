@@ -193,7 +193,7 @@ sealed class Installation : IAsyncDisposable
     public async Task<RetentionReport> RetainAsync(Func<RetentionOptions, RetentionOptions> change, CancellationToken cancel)
     {
         var newest = RetentionWork.Newest(_data, [_key.Verifier]);
-        return await RetentionRun.Run(change(RetentionWork.Options(_data, Policy, Control)), _store, _key, newest, _time, cancel);
+        return await RetentionRun.Run(change(RetentionWork.Options(_data, Policy, Control, Custody)), _store, _key, newest, _time, cancel);
     }
 
     /// <summary>

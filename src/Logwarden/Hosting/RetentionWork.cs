@@ -1,6 +1,7 @@
 using Logwarden.Archive;
 using Logwarden.Data;
 using Logwarden.Delivery;
+using Logwarden.Holds;
 using Logwarden.Proof.Notes;
 using Logwarden.Retention;
 
@@ -13,10 +14,13 @@ static class RetentionWork
     /// <param name="data">The data folder.</param>
     /// <param name="policy">The policy in force.</param>
     /// <param name="control">Destinations and own events.</param>
-    public static RetentionOptions Options(string data, PolicyFile policy, ControlState control) => new()
+    /// <param name="custody">Holds and what was restored.</param>
+    public static RetentionOptions Options(string data, PolicyFile policy, ControlState control, Custody custody) => new()
     {
         DataDirectory = data,
         Rules = policy.Rules,
+        HoldsOf = segment => custody.Holds.On(segment.Path),
+        RestoredUntil = segment => custody.Restores.RestoredUntil(segment.Path),
         NeededBy = new HotNeeds(control.Destinations, control.Deliveries, policy.Policy, data).Of,
         Tell = notice => control.Events.Write(new OwnEvent(notice.Action, notice.Object)
         {

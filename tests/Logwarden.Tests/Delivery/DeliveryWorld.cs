@@ -22,7 +22,7 @@ sealed class DeliveryWorld : IDisposable
     readonly SigningKey _key = SigningKey.Generate("test.example/delivery");
     readonly FolderBlobStore _archive;
     long _next;
-    DeliveryLoop? _loop;
+    DeliveryProgress? _progress;
 
     public DeliveryWorld(long fileBytesMax = 64 << 10)
     {
@@ -103,7 +103,9 @@ sealed class DeliveryWorld : IDisposable
         var at = Store.Begin(Name, 0).Position;
         var route = DeliveryRoute.Of(PolicySnapshot.Default, Name, own);
         Store.Route(Name, at, route.Text);
-        return _loop = new(new(Name, destination, route, new Backlog(Journal, Data, at), Store, Time, new Random(7), NullLogger.Instance) { Settled = settled });
+        var loop = new DeliveryLoop(new(Name, destination, route, new Backlog(Journal, Data, at), Store, Time, new Random(7), NullLogger.Instance) { Settled = settled });
+        _progress = loop.Progress;
+        return loop;
     }
 
     /// <summary>Runs the loop and moves the clock until this holds.</summary>
@@ -120,7 +122,7 @@ sealed class DeliveryWorld : IDisposable
         using var hangs = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!holds())
         {
-            Assert.False(hangs.IsCancellationRequested, $"it never came to be: {_loop?.Progress.View}");
+            Assert.False(hangs.IsCancellationRequested, $"it never came to be: {_progress?.View}");
             Time.Advance(TimeSpan.FromMilliseconds(250));
             await Task.Yield();
             Thread.Yield();
@@ -136,7 +138,6 @@ sealed class DeliveryWorld : IDisposable
         Journal.Dispose();
         _archive.Dispose();
         _key.Dispose();
-        _loop = null;
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         _scratch.Dispose();
     }

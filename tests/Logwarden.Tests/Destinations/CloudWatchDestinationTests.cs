@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using Logwarden.Aws;
 using Logwarden.Events;
 using Logwarden.Flow;
