@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Logwarden.Data;
@@ -61,6 +62,7 @@ public delegate void AlarmTold(AlarmChange change, Alarm alarm, SqliteConnection
 /// All alarms of an installation, open and past. There is at most one open alarm of a kind and subject; raising it again changes it, and what is the same as before changes nothing and tells
 /// nobody: callers may raise and clear as often as they look. Kept in the control database. Thread-safe, also between processes.
 /// </summary>
+[SuppressMessage("Design", "CA1030", Justification = "Alarms are raised; these are no .NET events.")]
 public sealed class AlarmBook
 {
     const string Columns = "number, kind, subject, severity, text, evidence, opened, updated, cleared";
@@ -128,7 +130,8 @@ public sealed class AlarmBook
             var alarm = new Alarm(kind, subject) { Severity = severity, Text = text, Evidence = evidence, Opened = now, Updated = now };
             using var insert = Command(connection, transaction,
                 "INSERT INTO alarm (kind, subject, severity, text, evidence, opened, updated) VALUES ($kind, $subject, $severity, $text, $evidence, $now, $now) RETURNING number", alarm);
-            Told?.Invoke(AlarmChange.Opened, alarm with { Number = (long)insert.ExecuteScalar()! }, connection, transaction);
+            var number = (long)insert.ExecuteScalar()!;
+            Told?.Invoke(AlarmChange.Opened, alarm with { Number = number }, connection, transaction);
             return;
         }
         var isTold = !string.Equals(known.Severity, severity, StringComparison.Ordinal) || !string.Equals(known.Text, text, StringComparison.Ordinal);

@@ -8,7 +8,7 @@ namespace Logwarden.Watchers;
 /// <c>ln(26,208 slots a quarter / α)</c>, and of what the silences of the last eight weeks say (<see cref="TailSketch"/>): sources whose slots depend on each other, such as
 /// batches, prove the model wrong and get a threshold of their own;</item>
 /// <item><b>length</b>: how long it lasts, against the longest gaps between arrivals of eight weeks. It knows sources that follow a timetable, which have no rate to speak of.
-/// It adds a day where the source is silent for a day and a half in any week (a holiday may follow a weekend), and an hour where gaps are longer than six hours (summer time).</item>
+/// It adds a day where the source is silent for a day and a half in any week (a holiday that nobody told us of may follow a weekend), and an hour where gaps are longer than six hours (summer time).</item>
 /// </list>
 /// α is 0.1 a quarter for each of: surprise, length, low count of six hours, low count of a week, lag, parts; together 0.6, below the one a quarter that is stated. Not thread-safe.
 /// </summary>
@@ -64,7 +64,7 @@ sealed class Cadence(WatchOptions options)
     {
         _longest = Math.Max(_longest, Math.Min(to - from, SilenceMax));
         if (!isUsual) return;
-        _gaps.Add(to, to - from);
+        _gaps.Add(to, Length(from, to));
         if (_usual is not null) _silences.Add(to, _usual.Silence(from, to), from);
     }
 
@@ -102,7 +102,7 @@ sealed class Cadence(WatchOptions options)
         _silences.Revalue(_usual.Silence);
         _natsMax = Math.Max(Surprise.Threshold(SlotsPerQuarter, PerQuarter), _silences.Threshold(now, PerQuarter));
         var longest = _longestKept;
-        _gapMax = _gaps.Threshold(now, PerQuarter) + (longest > 36 * WatchClock.Hour ? WatchClock.Day : 0) + (longest > 6 * WatchClock.Hour ? WatchClock.Hour : 0);
+        _gapMax = _gaps.Threshold(now, PerQuarter) + (options.Holidays is null && longest > 36 * WatchClock.Hour ? WatchClock.Day : 0) + (longest > 6 * WatchClock.Hour ? WatchClock.Hour : 0);
         // A low count is trusted later than a silence: what is usual must be known before it can be known how far counts fall below it.
         var isLowLearned = IsLearned && _lows.WeeksSeen(now) >= LowWeeksMin;
         (_lowMax, _weekLowMax) = (double.PositiveInfinity, double.PositiveInfinity);
@@ -121,7 +121,7 @@ sealed class Cadence(WatchOptions options)
         var silence = now - from;
         if (silence < Micros(options.SilenceMin)) return false;
         if (silence >= Limit(limit)) return true;
-        return IsLearned && (silence >= _gapMax || _usual!.Silence(from, now) >= _natsMax);
+        return IsLearned && (Length(from, now) >= _gapMax || _usual!.Silence(from, now) >= _natsMax);
     }
 
     /// <summary>How long after its last event it is told that a source has died, if it died at that time. A slot is added, for slots are looked at when they are over.</summary>
@@ -216,21 +216,30 @@ sealed class Cadence(WatchOptions options)
         return Math.Clamp(2 * longest, Micros(options.SilenceMaxUnlearned), SilenceMax);
     }
 
+    /// <summary>Length of a silence without the holidays that are known.</summary>
+    long Length(long from, long to) => options.Holidays is { } holidays ? Math.Max(0, to - from - holidays.Within(from, to)) : to - from;
+
     bool Window(long hour, int hours, long sinceHour, out LowCount low)
     {
         low = default;
         if (hour - hours + 1 < sinceHour) return false;
         long sum = 0;
-        double mean = 0;
+        double mean = 0, squares = 0;
+        var isWeek = hours == WatchClock.HoursPerWeek;
         for (var at = hour - hours + 1; at <= hour; at++)
         {
             var count = _rhythm.Count(at);
             if (count < 0) return false;
+            var rate = isWeek ? _usual!.Usual(at) : _usual!.Low(at);
             sum += count;
-            mean += _usual!.Low(at) * WatchClock.SlotsPerHour;
+            mean += rate;
+            squares += rate * rate;
         }
-        if (hours == WatchClock.HoursPerWeek) mean = _usual!.WeekWithHoliday(hour);
-        low = new(sum, mean, hours, Surprise.AtMost(sum, mean, _usual!.Shape * hours * WatchClock.SlotsPerHour));
+        if (mean <= 0) return false;
+        // Only slots in which something is usual scatter: the shape of the sum is k · (Σλ)² / Σλ².
+        var shape = _usual!.Shape * WatchClock.SlotsPerHour * mean * mean / squares;
+        mean = isWeek ? _usual.WeekWithHoliday(hour) : mean * WatchClock.SlotsPerHour;
+        low = new(sum, mean, hours, Surprise.AtMost(sum, mean, shape));
         return mean >= LowMeanMin;
     }
 

@@ -61,6 +61,9 @@ sealed class Expectation
         return _holidays is null ? sum - LargestDay(differences) : sum;
     }
 
+    /// <summary>Events of a slot that are usual, if it is no holiday that is known.</summary>
+    public double Usual(long hour) => IsHoliday(hour) ? _low[WatchClock.HourOfWeek(hour)] : _usual[WatchClock.HourOfWeek(hour)];
+
     /// <summary>Events of a slot that are to be expected at least, holiday or not.</summary>
     public double Low(long hour)
     {
@@ -149,6 +152,14 @@ sealed class Expectation
 public sealed class HolidayCalendar(IEnumerable<DateOnly> days)
 {
     readonly HashSet<int> _days = [.. days.Select(day => day.DayNumber)];
+
+    /// <summary>Microseconds of a time that are holidays: all of each day that it touches.</summary>
+    internal long Within(long from, long to)
+    {
+        long sum = 0;
+        for (var day = from / WatchClock.Day; day <= to / WatchClock.Day; day++) sum += _days.Contains((int)(day + EpochHours / 24)) ? WatchClock.Day : 0;
+        return sum;
+    }
 
     internal bool Has(long hour)
     {

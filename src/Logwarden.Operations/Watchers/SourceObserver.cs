@@ -5,7 +5,7 @@ using Logwarden.Events;
 namespace Logwarden.Watchers;
 
 /// <summary>
-/// Sees every event once, in the order of the journal, and counts it. Budget: 60 ns and no allocation an event; a slot of five minutes that ends costs some microseconds a source. Thread-safe.
+/// Sees every event once, in the order of the journal, and counts it. No allocation an event; a slot of five minutes that ends costs some microseconds a source. Thread-safe.
 /// </summary>
 public sealed class SourceObserver
 {

@@ -156,8 +156,11 @@ sealed class SourceTrack
     /// <summary>Writes what changes with every slot.</summary>
     public void WriteNow(BinaryWriter output)
     {
-        foreach (var value in (ReadOnlySpan<long>)[_slotStart, _slotCount, _slotFirst, _slotLast, _slotLeast, _slotAhead, _hourCount, _since, _calmSince, _gapFrom, _returned, _lowSinceHour,
-            LastArrival, LastEvent, Events, VerdictSince, LastHour]) output.Write(value);
+        ReadOnlySpan<long> values =
+        [
+            _slotStart, _slotCount, _slotFirst, _slotLast, _slotLeast, _slotAhead, _hourCount, _since, _calmSince, _gapFrom, _returned, _lowSinceHour, LastArrival, LastEvent, Events, VerdictSince, LastHour,
+        ];
+        foreach (var value in values) output.Write(value);
         output.Write((byte)Verdict);
         output.Write(_hourIsWhole);
         output.Write(_hourIsInTime);
@@ -288,7 +291,7 @@ sealed class SourceTrack
             if (now - _calmSince < _calm && Verdict != Verdict.Dead) return;
         }
         _calmSince = 0;
-        var ended = Verdict == Verdict.Ok ? null : new GapSpan(_gapFrom, Verdict == Verdict.Dead && _isReturning ? _returned : now);
+        var ended = Verdict == Verdict.Ok ? null : new GapSpan(_gapFrom, Verdict == Verdict.Dead && _returned > _gapFrom ? _returned : now);
         if (seen == Verdict.Dead)
         {
             _isReturning = false;

@@ -271,7 +271,7 @@ public sealed class SourceWatch
         }
     }
 
-    SourceStatus Status(SourceEntry entry, long? limit, long now)
+    static SourceStatus Status(SourceEntry entry, long? limit, long now)
     {
         var track = entry.Track;
         var verdict = entry.IsNeverSentTold ? Verdict.NeverSent : track.Verdict;

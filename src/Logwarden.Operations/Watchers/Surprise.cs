@@ -3,7 +3,7 @@ namespace Logwarden.Watchers;
 /// <summary>
 /// How unlikely a low count is, in nats: <c>−ln P</c>. Counts of slots are taken as negative binomial, which is Poisson with over-dispersion: mean λ, shape k, variance λ + λ²/k.
 /// For a count at or below the mean, Chernoff's bound says <c>P(X ≤ c) ≤ e^−I</c> with <c>I = c·ln(c/λ) + (c+k)·ln((λ+k)/(c+k))</c>. For c = 0 it is exact:
-/// <c>k·ln(1 + λ/k)</c>. Slots add up: n slots have the mean Σλ and the shape n·k.
+/// <c>k·ln(1 + λ/k)</c>. Slots add up: n slots of one mean have the mean n·λ and the shape n·k; slots of several means have about the shape k·(Σλ)²/Σλ².
 /// </summary>
 static class Surprise
 {

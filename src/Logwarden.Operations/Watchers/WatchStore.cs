@@ -49,8 +49,9 @@ sealed class WatchStore
             var entry = make(rows.GetString(0));
             try
             {
-                using var now = Reader(rows.GetFieldValue<byte[]>(1));
-                using var rhythm = Reader(rows.GetFieldValue<byte[]>(2));
+                using var now = new BinaryReader(new MemoryStream(rows.GetFieldValue<byte[]>(1)));
+                using var rhythm = new BinaryReader(new MemoryStream(rows.GetFieldValue<byte[]>(2)));
+                if (now.ReadByte() != Version || rhythm.ReadByte() != Version) throw new InvalidDataException("another version");
                 entry.Track.Read(rhythm, now);
                 entry.IsSaved = true;
             }
@@ -89,13 +90,6 @@ sealed class WatchStore
 
     public static void Forget(SqliteConnection connection, SqliteTransaction transaction, string source) =>
         Run(connection, transaction, "DELETE FROM source_watch WHERE source = $source", ("$source", source));
-
-    static BinaryReader Reader(byte[] blob)
-    {
-        var reader = new BinaryReader(new MemoryStream(blob));
-        if (reader.ReadByte() != Version) throw new InvalidDataException("another version");
-        return reader;
-    }
 
     static void Run(SqliteConnection connection, SqliteTransaction transaction, string sql, params ReadOnlySpan<(string, object?)> parameters)
     {

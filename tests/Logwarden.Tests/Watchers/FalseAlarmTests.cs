@@ -36,6 +36,31 @@ public class FalseAlarmTests(ITestOutputHelper output)
         Assert.All(alarms.Where(alarm => !alarm.IsLearned).GroupBy(alarm => (alarm.Name, alarm.Seed)), source => Assert.InRange(source.Count(), 0, 4));
     }
 
+    [Fact]
+    public void Holidays_that_are_known_are_no_alarm_and_cost_no_time()
+    {
+        // Good Friday and Easter Monday: five days without anybody in the office.
+        DateOnly[] easter = [new(2026, 4, 3), new(2026, 4, 6)];
+        Parallel.ForEach(["office-only", "office-busy", "office-bursty", "batch-weekdays"], name =>
+        {
+            for (var seed = 0; seed < 3; seed++)
+            {
+                var source = new SimulatedSource(name, SimulatedSource.Shapes[name], seed) { Holidays = [.. easter] };
+                var (track, ignorant) = (new SourceTrack(new() { Holidays = new(easter) }), new SourceTrack(new()));
+                for (var at = SimulatedSource.Start; at < Learned + 8 * WatchClock.Week; at += WatchClock.Slot)
+                {
+                    var slot = source.Slot(at);
+                    Feed(track, slot, at);
+                    Feed(ignorant, slot, at);
+                }
+                Assert.DoesNotContain(track.Changes, change => change.At > Learned && change.To != Verdict.Ok && change.From == Verdict.Ok);
+                var wednesday = Learned + 8 * WatchClock.Week + 2 * WatchClock.Day + 9 * WatchClock.Hour;
+                var (knows, knowsNot) = (track.Cadence.TimeToDetect(wednesday, null), ignorant.Cadence.TimeToDetect(wednesday, null));
+                Assert.True(knows <= knowsNot - TimeSpan.FromHours(18), $"{name}: {knows} with holidays, {knowsNot} without");
+            }
+        });
+    }
+
     internal static void Feed(SourceTrack track, SlotCount slot, long at)
     {
         if (slot.Count > 0) track.Arrive(slot.First, slot.Last, slot.Count, slot.Last - slot.Lag, -1);

@@ -52,7 +52,7 @@ sealed class SimulatedSource(string name, Func<SimulatedSource, long, SlotCount>
         ["on-and-off"] = (s, at) => s.OnOff(at),
         ["sparse-daily"] = (s, at) => s.Poisson(at, 1.0 / 288),
         ["sparse-office"] = (s, at) => s.Poisson(at, 0.05 * s.Office(at, 0)),
-        ["heartbeat"] = (s, at) => s.Timetable(at, WatchClock.Slot, WatchClock.Second, 5),
+        ["heartbeat"] = (s, at) => s.Timetable(at, WatchClock.Slot, WatchClock.Second, 50),
     };
 
     /// <summary>Local time, where an office stands.</summary>
