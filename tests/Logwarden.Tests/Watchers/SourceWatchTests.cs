@@ -287,7 +287,11 @@ public sealed class SourceWatchTests : IDisposable
             {
                 _watch.Observer.Observe(new StoredEvent
                 {
-                    Offset = _offset++, TimeMicros = now - i % 100_000, Source = i % 7 == 0 ? other : one, Class = "application"u8, Format = "app"u8,
+                    Offset = _offset++,
+                    TimeMicros = now - i % 100_000,
+                    Source = i % 7 == 0 ? other : one,
+                    Class = "application"u8,
+                    Format = "app"u8,
                     Kinds = (LogKinds)(i % 3),
                 }, now + i);
             }
