@@ -47,8 +47,14 @@ static class StatusCommand
     {
         to.WriteLine($"{report.State} at {Cli.Time(report.At)}, {Cli.Size(report.DiskFreeBytes)} of disk left");
         to.WriteLine();
-        var sources = new TextTable("SOURCE", "IN", "STORED", "DUPLICATES", "QUARANTINED");
-        foreach (var source in report.Sources) sources.Row(source.Source, Cli.Number(source.In), Cli.Number(source.Stored), Cli.Number(source.Duplicates), Cli.Number(source.Quarantined));
+        foreach (var alarm in report.Alarms) to.WriteLine($"{alarm.Severity} since {Cli.Time(alarm.Opened)}: {alarm.Text}");
+        if (report.Alarms.Count > 0) to.WriteLine();
+        var sources = new TextTable("SOURCE", "STATE", "LAST HOUR", "USUAL", "LAST EVENT", "IN", "STORED", "DUPLICATES", "QUARANTINED");
+        foreach (var source in report.Sources)
+        {
+            sources.Row(source.Source, source.State ?? "-", source.LastHour is { } hour ? Cli.Number(hour) : "-", source.UsualPerHour?.ToString("0.0", CultureInfo.InvariantCulture) ?? "-",
+                source.LastEvent is { } last ? Cli.Time(last) : "never", Cli.Number(source.In), Cli.Number(source.Stored), Cli.Number(source.Duplicates), Cli.Number(source.Quarantined));
+        }
         sources.Write(to);
         to.WriteLine();
         var table = new TextTable("DESTINATION", "STATE", "BEHIND", "OLDEST", "A SECOND", "DELIVERED", "DEAD LETTERS", "CANARY", "LAST SUCCESS", "LAST ERROR");
@@ -61,6 +67,7 @@ static class StatusCommand
         table.Write(to);
         to.WriteLine();
         to.WriteLine($"journal {report.Journal.State}, {Cli.Size(report.Journal.Bytes)} of {Cli.Size(report.Journal.BytesMax)}, ends at {Cli.Number(report.Journal.End)}");
+        if (report.Holds > 0) to.WriteLine($"{Cli.Number(report.Holds)} objects are under a legal hold");
         foreach (var name in report.MissingDestinations)
             to.WriteLine($"warning: the policy sends events to '{name}', and there is no such destination: add it with `logwarden destination add {name} --from oldest …`");
     }

@@ -1,4 +1,5 @@
 using Logwarden.Delivery;
+using Logwarden.Watchers;
 
 #pragma warning disable CA2000 // each is disposed of with the others
 
@@ -21,6 +22,7 @@ sealed class BackgroundLoops : IAsyncDisposable
         Sealing = Begin(new SealLoop(installation, sealing, _time, logs.CreateLogger<SealLoop>()));
         Holding = Begin(new HoldLoop(installation, _time, logs.CreateLogger<HoldLoop>()));
         Deliveries = Begin(new Deliveries(DeliveriesParts()));
+        Sources = new(new(installation.Control.Database, installation.Control.Alarms, Watched, () => installation.Policy.Policy, new()), _time.GetUtcNow(), installation.Journal.DurableEnd);
     }
 
     /// <summary>Seals.</summary>
@@ -32,8 +34,13 @@ sealed class BackgroundLoops : IAsyncDisposable
     /// <summary>Takes events to destinations.</summary>
     public Deliveries Deliveries { get; }
 
+    /// <summary>Watches the sources.</summary>
+    public SourceWatch Sources { get; }
+
     /// <summary>How the installation fares, now.</summary>
-    public StatusReport Report() => StatusReport.Of(_installation, Deliveries, Sealing, _data, _time);
+    public StatusReport Report() => StatusReport.Of(_installation, Deliveries, Sources, Sealing, _data, _time);
+
+    WatchedSource[] Watched() => [.. _installation.Sources.All.Select(source => new WatchedSource(source.Id, source.Created, null))];
 
     /// <summary>Begins everything else.</summary>
     public async Task StartAsync()
@@ -41,7 +48,7 @@ sealed class BackgroundLoops : IAsyncDisposable
         Begin(new OwnEventFeed(_installation, _time, _logs.CreateLogger<OwnEventFeed>()));
         await Deliveries.StartAsync();
         Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));
-        Begin(new ObserverLoop(_installation.Journal, [_installation.Control.Canaries.Observe], _time, _logs.CreateLogger<ObserverLoop>()));
+        Begin(new ObserverLoop(_installation, _data, Sources, Report, _time, _logs.CreateLogger<ObserverLoop>()));
         Begin(new CertificateLoop(_installation, _data, _time, _logs.CreateLogger<CertificateLoop>()));
         Begin(new RetentionLoop(cancel => _installation.RetainAsync(options => options, cancel), _time, _logs.CreateLogger<RetentionLoop>()));
         _telemetry = new(Report, _time);

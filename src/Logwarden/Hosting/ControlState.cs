@@ -4,6 +4,7 @@ using Logwarden.Delivery;
 using Logwarden.Destinations;
 using Logwarden.Flow;
 using Logwarden.Policy;
+using Logwarden.Watchers;
 
 namespace Logwarden.Hosting;
 
@@ -18,6 +19,7 @@ sealed class ControlState
         Deliveries = new(database, time);
         Canaries = new(database, time);
         Certificates = new(database, Deliveries, Events, time);
+        Alarms = new(database, time) { Told = Tell };
     }
 
     /// <summary>Where it is kept.</summary>
@@ -32,6 +34,9 @@ sealed class ControlState
     /// <summary>How far each destination is.</summary>
     public DeliveryStore Deliveries { get; }
 
+    /// <summary>What is wrong at present, and was.</summary>
+    public AlarmBook Alarms { get; }
+
     /// <summary>Statements that nothing is missing.</summary>
     public Certificates Certificates { get; }
 
@@ -40,6 +45,16 @@ sealed class ControlState
 
     /// <exception cref="IOException">It can't be opened; the message says what to do.</exception>
     public static ControlState Open(string dataFolder, TimeProvider time) => new(ControlDatabase.Open(dataFolder), time);
+
+    /// <summary>Each change of an alarm is an audit event, in the transaction that changes it.</summary>
+    void Tell(AlarmChange change, Alarm alarm, Microsoft.Data.Sqlite.SqliteConnection connection, Microsoft.Data.Sqlite.SqliteTransaction transaction) =>
+        Events.Write(connection, transaction, new OwnEvent("alarm." + change.ToString().ToLowerInvariant(), alarm.Subject)
+        {
+            ObjectType = alarm.Kind,
+            Severity = alarm.Cleared is null ? "error" : "info",
+            Message = alarm.Text,
+            Details = [("severity", alarm.Severity), .. alarm.Evidence.Select(fact => (fact.Name, (string?)fact.Value))],
+        });
 
     /// <summary>Makes a destination of its configuration. Connects to nothing yet.</summary>
     /// <param name="entry">The configuration.</param>

@@ -1,27 +1,34 @@
+using Logwarden.Delivery;
 using Logwarden.Events;
-using Logwarden.Journal;
+using Logwarden.Watchers;
 
 namespace Logwarden.Hosting;
 
-/// <summary>An event as it passes by. Must be quick and must not keep what it is given.</summary>
-delegate void EventObserver(in StoredEvent e);
-
-/// <summary>Shows each event that becomes durable to those who learn from it: what shapes of events a source has, and its rhythm. It begins with what is new at the start.</summary>
+/// <summary>
+/// Shows each event that becomes durable, in order, to those who learn from it: the shapes of a source's events, and its rhythm; and lets time pass for the watch over sources and
+/// destinations. It goes on where the watch was, over sealed segments if need be.
+/// </summary>
 sealed partial class ObserverLoop : IAsyncDisposable
 {
-    readonly JournalReader _reader;
-    readonly JournalBatch _batch = new(256 << 10);
-    readonly EventObserver[] _observers;
+    static readonly TimeSpan StepEvery = TimeSpan.FromSeconds(30);
+
+    readonly Installation _installation;
+    readonly SourceWatch _sources;
+    readonly DestinationWatch _destinations;
+    readonly Func<StatusReport> _report;
+    readonly Backlog _backlog;
     readonly ILogger _log;
     readonly TimeProvider _time;
     readonly CancellationTokenSource _stop = new();
     readonly Task _running;
+    DateTimeOffset _next;
 
     /// <summary>Starts it.</summary>
-    public ObserverLoop(DiskJournal journal, EventObserver[] observers, TimeProvider time, ILogger log)
+    public ObserverLoop(Installation installation, string data, SourceWatch sources, Func<StatusReport> report, TimeProvider time, ILogger log)
     {
-        (_observers, _time, _log) = (observers, time, log);
-        _reader = journal.OpenReader(journal.DurableEnd);
+        (_installation, _sources, _report, _time, _log) = (installation, sources, report, time, log);
+        _destinations = new(installation.Control.Alarms);
+        _backlog = new(installation.Journal, data, Math.Min(sources.Observer.Position, installation.Journal.DurableEnd));
         _running = Task.Run(RunAsync);
     }
 
@@ -30,7 +37,7 @@ sealed partial class ObserverLoop : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _running;
-        _reader.Dispose();
+        _backlog.Dispose();
         _stop.Dispose();
     }
 
@@ -40,39 +47,76 @@ sealed partial class ObserverLoop : IAsyncDisposable
         {
             try
             {
-                if (!await _reader.WaitAsync(_stop.Token)) return;
-                while (_reader.Read(_batch) > 0 && !_stop.IsCancellationRequested) Show();
+                while (!_stop.IsCancellationRequested && _time.GetUtcNow() < _next && _backlog.TryNext(out var encoded)) Show(encoded);
+                if (_time.GetUtcNow() >= _next) Step();
+                await WaitAsync();
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (JournalReleasedException behind)
-            {
-                // So far behind that they are sealed and gone from here: what they would have taught is missing, and said so.
-                LogSkipped(_reader.Position, behind.Oldest);
-                _reader.Seek(behind.Oldest);
-            }
-            catch (Exception failed) when (failed is IOException or Microsoft.Data.Sqlite.SqliteException)
+            catch (Exception failed) when (failed is not OutOfMemoryException)
             {
                 LogFailed(failed.Message);
-                await Task.Delay(TimeSpan.FromSeconds(5), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(StepEvery, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    void Show()
+    void Show(ReadOnlySpan<byte> encoded)
     {
-        for (var i = 0; i < _batch.Count; i++)
+        if (!EventEncoding.TryRead(encoded, out var e) || Canaries.IsCanary(e.Id)) return;
+        _installation.Control.Canaries.Observe(e);
+        _sources.Observer.Observe(e, e.IngestedMicros);
+    }
+
+    void Step()
+    {
+        var now = _time.GetUtcNow();
+        _next = now + StepEvery;
+        _sources.Step(now, isCurrent: _backlog.Position >= _installation.Journal.DurableEnd);
+        var alerts = _installation.Policy.Policy.Alerts;
+        _destinations.Step(Health(_report(), now), alerts.IngestionStopAfter, alerts.IngestionStopSeverity, now);
+    }
+
+    static List<DestinationHealth> Health(StatusReport report, DateTimeOffset now)
+    {
+        var all = report.Destinations.Select(one => new DestinationHealth(one.Name)
         {
-            if (!EventEncoding.TryRead(_batch[i], out var e)) continue;
-            foreach (var observer in _observers) observer(e);
+            Blocked = one.State is "blocked" or "broken" ? one.LastError : null,
+            FailingSince = one.FailingSince,
+            LastError = one.LastError,
+            LastSuccess = one.LastSuccess,
+            WaitingSince = one.OldestSeconds is { } age ? now - TimeSpan.FromSeconds(age) : null,
+            OverdueCanaries = one.Canary?.Overdue ?? [],
+            IsPaused = one.State is "paused",
+        }).ToList();
+        all.Add(new("archive")
+        {
+            FailingSince = report.Archive.FailingSince,
+            LastError = report.Archive.LastError,
+            OverdueCanaries = report.Archive.Canary?.Overdue ?? [],
+        });
+        all.Add(new("journal") { Blocked = report.Journal.State is "ok" ? null : report.Journal.LastError ?? "it is full" });
+        all.AddRange(report.MissingDestinations.Select(name => new DestinationHealth(name) { Blocked = "the policy sends events there, and there is no such destination" }));
+        return all;
+    }
+
+    async Task WaitAsync()
+    {
+        using var late = new CancellationTokenSource(StepEvery, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, late.Token);
+        try
+        {
+            if (await _backlog.WaitAsync(either.Token)) return;
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, _stop.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !_stop.IsCancellationRequested)
+        {
+            // Nothing came; time passes all the same.
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "What sources usually do was not learned from the events from offset {From} to {To}: they were sealed before they could be looked at.")]
-    partial void LogSkipped(long from, long to);
-
-    [LoggerMessage(2, LogLevel.Warning, "What sources usually do can't be learned at present: {Reason}")]
+    [LoggerMessage(1, LogLevel.Warning, "Sources and destinations can't be watched at present: {Reason}")]
     partial void LogFailed(string reason);
 }

@@ -66,6 +66,11 @@ sealed partial class SealLoop : IAsyncDisposable
 
     string? _failure;
 
+    /// <summary>Since when; null while sealing works.</summary>
+    public DateTimeOffset? FailingSince => Failure is null || Interlocked.Read(ref _failingSince) is 0 ? null : new(Interlocked.Read(ref _failingSince), TimeSpan.Zero);
+
+    long _failingSince;
+
     /// <summary>Why the text index of some segment could not be made; null when none is missing.</summary>
     public string? LastIndexError => Volatile.Read(ref _indexError);
 
@@ -114,12 +119,14 @@ sealed partial class SealLoop : IAsyncDisposable
             // Also when another has sealed what failed here: nothing waits, so nothing is wrong any more.
             (_since, _pause) = (null, LookEvery);
             Volatile.Write(ref _failure, null);
+            Interlocked.Exchange(ref _failingSince, 0);
         }
         catch (Exception failed) when (failed is not OutOfMemoryException)
         {
             // Also a time-out of the archive's client, which comes as a cancellation that is not ours.
             _pause = TimeSpan.FromTicks(Math.Min(Math.Max(_pause.Ticks, TimeSpan.TicksPerSecond) * 2, PauseMax.Ticks));
             Volatile.Write(ref _failure, failed.Message);
+            Interlocked.CompareExchange(ref _failingSince, _time.GetUtcNow().UtcTicks, 0);
             if (failed is IOException) LogFailed(_pause, failed.Message);
             else LogBroken(failed, _pause);
             _tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"sealing failed, next try in {_pause.TotalSeconds:0} s: {failed.Message}"));

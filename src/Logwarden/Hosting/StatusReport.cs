@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Logwarden.Delivery;
+using Logwarden.Watchers;
 
 namespace Logwarden.Hosting;
 
@@ -27,11 +28,17 @@ sealed record StatusReport
     /// <summary>The journal.</summary>
     public required JournalReport Journal { get; init; }
 
+    /// <summary>Alarms that are open, the most urgent first.</summary>
+    public required IReadOnlyList<AlarmReport> Alarms { get; init; }
+
+    /// <summary>Objects of the archive under a legal hold.</summary>
+    public required long Holds { get; init; }
+
     /// <summary>Bytes left on the disk that the data folder is on.</summary>
     public required long DiskFreeBytes { get; init; }
 
     /// <summary>Makes it.</summary>
-    public static StatusReport Of(Installation installation, Deliveries deliveries, SealLoop sealing, string data, TimeProvider time)
+    public static StatusReport Of(Installation installation, Deliveries deliveries, SourceWatch watch, SealLoop sealing, string data, TimeProvider time)
     {
         var now = time.GetUtcNow();
         var paths = installation.Control.Canaries.Paths();
@@ -39,7 +46,7 @@ sealed record StatusReport
         DestinationReport[] destinations = [.. deliveries.Status().Select(status => DestinationReport.Of(status, installation.Control.Deliveries, Canary(status.Entry.Name), patience, now))];
         var archive = new ArchiveReport(
             installation.ArchiveLocation, sealing.Failure is null ? "ok" : "failing", installation.SealedTo, installation.Journal.DurableEnd - installation.SealedTo, sealing.Failure,
-            Canary(DestinationRegistry.Archive));
+            sealing.FailingSince, Canary(DestinationRegistry.Archive));
         var journal = new JournalReport(
             installation.Journal.Failure is not null ? "failing" : installation.Journal.IsFull ? "full" : "ok", installation.Journal.DurableEnd, installation.Journal.Bytes, installation.Journal.BytesMax,
             installation.Journal.Failure?.Message);
@@ -48,12 +55,15 @@ sealed record StatusReport
             .. installation.Policy.Policy.Routes.SelectMany(route => route.To).Where(name => !string.Equals(name, DestinationRegistry.Archive, StringComparison.Ordinal))
                 .Distinct(StringComparer.Ordinal).Except(destinations.Select(one => one.Name), StringComparer.Ordinal),
         ];
-        string[] states = [archive.State, journal.State, .. destinations.Select(one => one.State), missing.Length > 0 ? "warning" : "ok"];
+        AlarmReport[] alarms = [.. installation.Control.Alarms.Open.Select(alarm => new AlarmReport(alarm.Kind, alarm.Subject, alarm.Severity, alarm.Opened, alarm.Text))];
+        string[] states = [archive.State, journal.State, .. destinations.Select(one => one.State), missing.Length > 0 || alarms.Length > 0 ? "warning" : "ok"];
         return new()
         {
             State = states.Any(state => state is "failing" or "full" or "blocked" or "broken") ? "failing" : states.Any(state => state is not ("ok" or "paused")) ? "warning" : "ok",
             At = now,
-            Sources = SourceReport.All(installation),
+            Sources = SourceReport.All(installation, watch.Status(now)),
+            Alarms = alarms,
+            Holds = installation.Custody.Holds.Summary().Objects,
             Destinations = destinations,
             MissingDestinations = missing,
             Archive = archive,
@@ -75,14 +85,47 @@ sealed record StatusReport
 /// <summary>One source.</summary>
 sealed record SourceReport(string Source, long In, long Stored, long Duplicates, long Quarantined)
 {
-    /// <summary>Those that are registered or have sent.</summary>
-    public static IReadOnlyList<SourceReport> All(Installation installation)
+    /// <summary><c>ok</c>, or what is wrong: <c>quiet</c>, <c>late</c>, <c>partial</c>, <c>clock-skewed</c>, <c>dead</c>; null when it is not watched.</summary>
+    public string? State { get; init; }
+
+    /// <summary>Events in the last full hour.</summary>
+    public long? LastHour { get; init; }
+
+    /// <summary>Usual events an hour at this time of the week; null before that is learned.</summary>
+    public double? UsualPerHour { get; init; }
+
+    /// <summary>Time of the event that arrived last.</summary>
+    public DateTimeOffset? LastEvent { get; init; }
+
+    /// <summary>When it arrived.</summary>
+    public DateTimeOffset? LastArrival { get; init; }
+
+    /// <summary>95% of the last hour's events arrived within this time.</summary>
+    public double? LagSeconds { get; init; }
+
+    /// <summary>If it died now: how long after its last event that would be told.</summary>
+    public double? TimeToDetectSeconds { get; init; }
+
+    SourceReport With(SourceStatus? status) => status is null ? this : this with
     {
+        State = status.Verdict is Verdict.ClockSkewed ? "clock-skewed" : status.Verdict.ToString().ToLowerInvariant(),
+        LastHour = status.EventsLastHour,
+        UsualPerHour = status.UsualPerHour,
+        LastEvent = status.LastEvent,
+        LastArrival = status.LastArrival,
+        LagSeconds = status.Lag?.TotalSeconds,
+        TimeToDetectSeconds = status.TimeToDetect?.TotalSeconds,
+    };
+
+    /// <summary>Those that are registered or have sent.</summary>
+    public static IReadOnlyList<SourceReport> All(Installation installation, IReadOnlyList<SourceStatus> watched)
+    {
+        var rhythm = watched.ToDictionary(one => one.Source, StringComparer.Ordinal);
         var ledger = installation.Journal.Ledger.Sources.ToDictionary(source => source.Source, StringComparer.Ordinal);
         return
         [
             .. installation.Sources.All.Select(source => source.Id).Union(ledger.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(id =>
-                ledger.TryGetValue(id, out var counts) ? new SourceReport(id, counts.In, counts.Stored, counts.Duplicates, counts.Quarantined) : new(id, 0, 0, 0, 0)),
+                (ledger.TryGetValue(id, out var counts) ? new SourceReport(id, counts.In, counts.Stored, counts.Duplicates, counts.Quarantined) : new(id, 0, 0, 0, 0)).With(rhythm.GetValueOrDefault(id))),
         ];
     }
 }
@@ -104,6 +147,9 @@ sealed record DestinationReport(string Name, string Type, string State)
 
     /// <summary>Age of the oldest event that is being sent.</summary>
     public double? OldestSeconds { get; init; }
+
+    /// <summary>Since when nothing was taken; null while all is well.</summary>
+    public DateTimeOffset? FailingSince { get; init; }
 
     /// <summary>Events a second over the last whole minute.</summary>
     public double PerSecond { get; init; }
@@ -146,6 +192,7 @@ sealed record DestinationReport(string Name, string Type, string State)
             BehindEvents = status.Behind,
             BehindBytes = view is { Delivered: > 0 } ? (long)(view.BytesSent / (double)view.Delivered * status.Behind) : 0,
             OldestSeconds = view?.WaitingSince is { } waiting ? Math.Max(0, (now - waiting).TotalSeconds) : null,
+            FailingSince = view?.FailingSince,
             PerSecond = view?.PerSecond ?? 0,
             Delivered = counts.Where(count => count.Outcome == Outcome.Delivered).Sum(count => count.Count),
             DeadLetters = counts.Where(count => count.Outcome == Outcome.Refused).Sum(count => count.Count),
@@ -159,8 +206,11 @@ sealed record DestinationReport(string Name, string Type, string State)
     }
 }
 
+/// <summary>An alarm that is open.</summary>
+sealed record AlarmReport(string Kind, string Subject, string Severity, DateTimeOffset Opened, string Text);
+
 /// <summary>The archive.</summary>
-sealed record ArchiveReport(string Location, string State, long SealedTo, long BehindEvents, string? LastError, CanaryReport? Canary);
+sealed record ArchiveReport(string Location, string State, long SealedTo, long BehindEvents, string? LastError, DateTimeOffset? FailingSince, CanaryReport? Canary);
 
 /// <summary>The journal.</summary>
 sealed record JournalReport(string State, long End, long Bytes, long BytesMax, string? LastError);

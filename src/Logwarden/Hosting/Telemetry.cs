@@ -78,6 +78,9 @@ sealed class Telemetry : IDisposable
         _meter.CreateObservableCounter("logwarden.journal.events", () => Report.Journal.End, "{event}", "Events in the journal, ever.");
         _meter.CreateObservableGauge("logwarden.archive.lag.events", () => Report.Archive.BehindEvents, "{event}", "Events that are not in the archive yet.");
         _meter.CreateObservableGauge("logwarden.archive.healthy", () => Report.Archive.State is "ok" ? 1 : 0, "1", "1 while sealing works.");
+        _meter.CreateObservableGauge("logwarden.alarm.open", () => Report.Alarms.GroupBy(alarm => (alarm.Kind, alarm.Severity)).Select(same =>
+            new Measurement<int>(same.Count(), Tag("kind", same.Key.Kind), Tag("severity", same.Key.Severity))), "{alarm}", "Open alarms.");
+        _meter.CreateObservableGauge("logwarden.hold.objects", () => Report.Holds, "{object}", "Objects of the archive under a legal hold.");
         _meter.CreateObservableGauge("logwarden.disk.free", () => Report.DiskFreeBytes, "By", "Bytes left on the disk of the data folder.");
     }
 

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Logwarden.Delivery;
 using Logwarden.Events;
 using Logwarden.Hosting;
 using Logwarden.Segments;
@@ -73,7 +72,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
 
     public async Task<ChaosResult> RunAsync()
     {
-        var clock = Stopwatch.StartNew();
+        var began = TimeProvider.System.GetTimestamp();
         var isSmall = await MountAsync();
         await using var betterStack = await BetterStackStandIn.StartAsync(TimeProvider.System, cancel);
         await using var sink = await JsonSink.StartAsync(cancel);
@@ -91,7 +90,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
         {
             await using var server = await StartAsync();
             var until = TimeSpan.FromMilliseconds(_random.Next(300, 1500));
-            for (var lived = Stopwatch.StartNew(); lived.Elapsed < until;)
+            for (var born = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(born) < until;)
             {
                 Disturb(betterStack, sink);
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancel);
@@ -107,6 +106,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
         }
         _isHealed = true;
         sink.Instead = null;
+        betterStack.Heal();
         await using (var server = await StartAsync())
         {
             await Task.WhenAll(senders);
@@ -118,7 +118,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
         var verify = await Tool.RunAsync("verify", "--data", Data);
         if (verify.ExitCode != 0) violations.Add("verify: " + verify.Output + verify.Errors);
         var repeats = books.Sinks.Values.Sum(got => got.Count - got.Distinct(StringComparer.Ordinal).Count());
-        return new(seed, _acknowledged.Count, kills, _faults, isFilled, books.Dead.Values.Sum(dead => dead.Count), repeats, clock.Elapsed.TotalSeconds, violations);
+        return new(seed, _acknowledged.Count, kills, _faults, isFilled, books.Dead.Values.Sum(dead => dead.Count), repeats, TimeProvider.System.GetElapsedTime(began).TotalSeconds, violations);
     }
 
     public void Dispose()
@@ -165,7 +165,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
                 return registry.AddToken(source);
             }),
         ];
-        File.WriteAllText(_folder.In("token"), "chaos-token");
+        Logwarden.Journal.DurableFile.Replace(_folder.In("token"), "chaos-token"u8);
         var control = ControlState.Open(Data, TimeProvider.System);
         Add("better-stack", "better-stack", ("endpoint", betterStack.ToString()), ("token", "file:" + _folder.In("token")));
         Add("sink", "http-json", ("endpoint", sink.ToString()));
@@ -188,24 +188,30 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
     /// <summary>Draws what becomes of the next requests.</summary>
     void Disturb(BetterStackStandIn betterStack, JsonSink sink)
     {
-        switch (Next(6))
+        if (betterStack.Pending == 0)
         {
-            case 0: betterStack.Fail(StandInFault.CutAfter); break;
-            case 1: betterStack.Fail(StandInFault.Answer(429, "1"), StandInFault.Answer(500)); break;
-            case 2: betterStack.Fail(StandInFault.CutBefore, StandInFault.Slow(TimeSpan.FromMilliseconds(300))); break;
-            case 3: betterStack.Fail(StandInFault.Answer(403)); break;
+            switch (Next(6))
+            {
+                case 0 or 1: betterStack.Fail(StandInFault.CutAfter); break;
+                case 2: betterStack.Fail(StandInFault.Answer(429, "1"), StandInFault.CutAfter); break;
+                case 3: betterStack.Fail(StandInFault.Slow(TimeSpan.FromMilliseconds(300)), StandInFault.CutBefore); break;
+                case 4: betterStack.Fail(StandInFault.Answer(Next(2) == 0 ? 403 : 500)); break;
+            }
         }
-        sink.Instead = Next(5) switch
+        sink.Instead = Next(6) switch
         {
             0 => Answer(503),
             1 => Answer(429),
-            2 => http =>
-            {
-                http.Abort();
-                return Task.CompletedTask;
-            },
+            2 => Break,
+            3 => http => TakeAndBreakAsync(sink, http),
             _ => null,
         };
+
+        static Task Break(HttpContext http)
+        {
+            http.Abort();
+            return Task.CompletedTask;
+        }
 
         static Func<HttpContext, Task> Answer(int status) => http =>
         {
@@ -213,6 +219,14 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
             http.Response.Headers.RetryAfter = "1";
             return Task.CompletedTask;
         };
+    }
+
+    /// <summary>It takes the events, and the sender never hears of it.</summary>
+    static async Task TakeAndBreakAsync(JsonSink sink, HttpContext http)
+    {
+        sink.Instead = null;
+        await sink.TakeAsync(http);
+        http.Abort();
     }
 
     int Next(int max)

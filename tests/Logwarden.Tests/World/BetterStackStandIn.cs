@@ -90,6 +90,12 @@ sealed class BetterStackStandIn : IAsyncDisposable
         foreach (var fault in faults) _faults.Enqueue(fault);
     }
 
+    /// <summary>Faults that no request has met yet.</summary>
+    public int Pending => _faults.Count;
+
+    /// <summary>Takes them back.</summary>
+    public void Heal() => _faults.Clear();
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _web.DisposeAsync();
 

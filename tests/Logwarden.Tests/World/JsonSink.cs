@@ -70,7 +70,8 @@ sealed class JsonSink : IAsyncDisposable
         http.Response.StatusCode = await TakeAsync(http);
     }
 
-    async Task<int> TakeAsync(HttpContext http)
+    /// <summary>Takes the events of a request, or says with which status it does not.</summary>
+    public async Task<int> TakeAsync(HttpContext http)
     {
         if (!HttpMethods.IsPost(http.Request.Method) || http.Request.Path != "/in") return 404;
         if (Wants.Any(pair => http.Request.Headers[pair.Key] != pair.Value)) return 401;
