@@ -13,7 +13,11 @@ namespace Logwarden.Flow;
 /// <param name="Source">Id of the registered source.</param>
 /// <param name="Format">Its normaliser.</param>
 /// <param name="Fields">Field map of a <c>json</c> source; null for others.</param>
-public sealed record IntakeRoute(string Source, IFormat Format, FieldMap? Fields);
+public sealed record IntakeRoute(string Source, IFormat Format, FieldMap? Fields)
+{
+    /// <summary>Cloud that the source runs in, for formats whose records do not say it: becomes <c>cloud.provider</c>. Letters, digits and spaces; null is none.</summary>
+    public string? Cloud { get; init; }
+}
 
 /// <summary>
 /// The per-record path: normalise → redact → classify → encode into a batch for the journal. Not thread-safe: each thread has its own.
@@ -32,6 +36,8 @@ public sealed class IntakeWorker
     readonly RedactionScratch _scratch = new();
     readonly ArrayBufferWriter<byte> _redacted = new(8192);
     readonly ArrayBufferWriter<byte> _counts = new(256);
+    readonly ArrayBufferWriter<byte> _placed = new(4096);
+    readonly byte[] _cloud;
     readonly ColumnText _columns = new();
     readonly QuarantineWriter _quarantine;
     readonly DedupKeys _keys;
@@ -47,6 +53,7 @@ public sealed class IntakeWorker
         _time = time;
         _source = Encoding.UTF8.GetBytes(route.Source);
         _format = Encoding.UTF8.GetBytes(route.Format.Name);
+        _cloud = route.Cloud is { } cloud ? Encoding.UTF8.GetBytes(",\"cloud\":{\"provider\":\"" + cloud + "\"}}") : [];
         _quarantine = new(redactor, _source, route.Format);
     }
 
@@ -132,7 +139,7 @@ public sealed class IntakeWorker
 
     ReadOnlySpan<byte> Redact()
     {
-        var json = _event.Json.WrittenSpan;
+        var json = Placed(_event.Json.WrittenSpan);
         var actors = _event.Actors;
         if (_actors.Length < actors.Count) _actors = new ProtectedSpan[actors.Count * 2];
         for (var i = 0; i < actors.Count; i++) _actors[i] = new(actors[i].Start, actors[i].Length);
@@ -150,6 +157,16 @@ public sealed class IntakeWorker
         WriteCounts(isChanged: true);
         _columns.TakeChanged(json, _redacted.WrittenSpan, _event);
         return _redacted.WrittenSpan;
+    }
+
+    /// <summary>The event with its source's cloud as the last of its fields, so that everything before stands where the format put it.</summary>
+    ReadOnlySpan<byte> Placed(ReadOnlySpan<byte> json)
+    {
+        if (_cloud.Length == 0) return json;
+        _placed.ResetWrittenCount();
+        _placed.Write(json[..^1]);
+        _placed.Write(_cloud);
+        return _placed.WrittenSpan;
     }
 
     /// <summary>Counts per rule, in order of rule: what the format took out of SQL text comes last, as <c>sql-statement</c>.</summary>

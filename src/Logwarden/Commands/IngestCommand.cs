@@ -14,6 +14,7 @@ static class IngestCommand
         var source = new Option<string>("--source") { Description = "Source that the files are from; one that is new is registered.", Required = true };
         var format = new Option<string>("--format") { Description = "What they hold: " + FormatCatalog.Names + ".", Required = true };
         var fields = SourceCommand.FieldMap();
+        var cloud = SourceCommand.Cloud();
         var data = Cli.Data();
         var archive = Cli.Archive();
         var policy = Cli.Policy();
@@ -22,22 +23,22 @@ static class IngestCommand
         var command = new Command(
             "ingest",
             "Takes files through the pipeline, then seals and archives what it took. It may be stopped and run again: nothing is stored twice. The exit code is 1 when a record was quarantined or a file was cut off.")
-        { files, source, format, fields, data, archive, policy, loss, json };
+        { files, source, format, fields, cloud, data, archive, policy, loss, json };
         command.SetAction(async (parsed, cancel) =>
         {
             Cli.Format(parsed.GetRequiredValue(format));
             foreach (var file in parsed.GetRequiredValue(files)) Input.Check(file);
             var options = Cli.Installation(parsed, data, archive, policy, loss);
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
-            var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields), parsed.GetRequiredValue(format)));
+            var entry = Register(installation, parsed.GetRequiredValue(source), parsed.GetRequiredValue(format), Cli.FieldPairs(parsed.GetValue(fields), parsed.GetRequiredValue(format)), parsed.GetValue(cloud));
             return await RunAsync(installation, entry, parsed.GetRequiredValue(files), parsed.GetValue(json), cancel);
         });
         return command;
     }
 
-    static SourceEntry Register(Installation installation, string id, string format, Dictionary<string, string> fields)
+    static SourceEntry Register(Installation installation, string id, string format, Dictionary<string, string> fields, string? cloud)
     {
-        var (source, isNew) = installation.Sources.Ensure(id, format, fields);
+        var (source, isNew) = installation.Sources.Ensure(id, format, fields, cloud);
         if (isNew) Console.Error.WriteLine($"source '{id}' is new: registered with format {format}");
         return source;
     }

@@ -16,12 +16,13 @@ static class SourceCommand
         var id = new Argument<string>("ID") { Description = "1 to 64 of letters, digits, '.', '_' and '-'." };
         var format = new Option<string>("--format") { Description = "What it sends: " + FormatCatalog.Names + ".", Required = true };
         var fields = FieldMap();
+        var cloud = Cloud();
         var data = Cli.Data();
-        var command = new Command("add", "Registers a source and prints its token. The token is shown only now: what is kept is its hash.") { id, format, fields, data };
+        var command = new Command("add", "Registers a source and prints its token. The token is shown only now: what is kept is its hash.") { id, format, fields, cloud, data };
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source.create", registry =>
         {
             var known = Cli.Format(parsed.GetRequiredValue(format));
-            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields), known.Name));
+            registry.Ensure(parsed.GetRequiredValue(id), known.Name, Cli.FieldPairs(parsed.GetValue(fields), known.Name), parsed.GetValue(cloud));
             Console.Out.WriteLine(registry.AddToken(parsed.GetRequiredValue(id)));
         }));
         return command;
@@ -29,15 +30,18 @@ static class SourceCommand
 
     static Command Set()
     {
-        var id = new Argument<string>("ID") { Description = "Registered source of format json." };
+        var id = new Argument<string>("ID") { Description = "Registered source." };
         var fields = FieldMap();
-        fields.Required = true;
+        var cloud = Cloud();
         var data = Cli.Data();
-        var command = new Command("set", "Changes where the fields of a source stand: those that are named here take the place of all that were named before. It holds for what is sent from now on.") { id, fields, data };
+        var command = new Command("set", "Changes where the fields of a source stand (those that are named here take the place of all that were named before), or its cloud. It holds for what is sent from now on.") { id, fields, cloud, data };
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source.update", registry =>
         {
             var name = parsed.GetRequiredValue(id);
-            registry.SetFields(name, Cli.FieldPairs(parsed.GetValue(fields), registry.Find(name)?.Format ?? ""));
+            var isCloud = parsed.GetValue(cloud) is not null;
+            if (parsed.GetValue(fields) is not { Length: > 0 } && !isCloud) throw new CommandException("nothing to change: give --field NAME=PATH or --cloud NAME");
+            if (isCloud) registry.SetCloud(name, parsed.GetValue(cloud)!);
+            if (parsed.GetValue(fields) is { Length: > 0 }) registry.SetFields(name, Cli.FieldPairs(parsed.GetValue(fields), registry.Find(name)?.Format ?? ""));
         }));
         return command;
     }
@@ -76,16 +80,19 @@ static class SourceCommand
             {
                 foreach (var source in registry.All)
                 {
-                    Console.Out.WriteLine(JsonSerializer.Serialize(new { id = source.Id, format = source.Format, fields = source.Fields, tokens = source.TokenHashes.Count, created = source.Created }));
+                    Console.Out.WriteLine(JsonSerializer.Serialize(new { id = source.Id, format = source.Format, fields = source.Fields, cloud = source.Cloud, tokens = source.TokenHashes.Count, created = source.Created }));
                 }
                 return;
             }
-            var table = new TextTable("SOURCE", "FORMAT", "TOKENS", "REGISTERED");
-            foreach (var source in registry.All) table.Row(source.Id, source.Format, Cli.Number(source.TokenHashes.Count), Cli.Time(source.Created));
+            var table = new TextTable("SOURCE", "FORMAT", "CLOUD", "TOKENS", "REGISTERED");
+            foreach (var source in registry.All) table.Row(source.Id, source.Format, source.Cloud ?? "", Cli.Number(source.TokenHashes.Count), Cli.Time(source.Created));
             table.Write(Console.Out);
         }));
         return command;
     }
+
+    /// <summary>The <c>--cloud</c> option.</summary>
+    public static Option<string?> Cloud() => new("--cloud") { Description = "Cloud that it runs in, such as AWS or Vultr: routes of the policy go by it (cloud.provider). For formats whose records do not say it." };
 
     /// <summary>The <c>--field name=path</c> option of a <c>json</c> source.</summary>
     public static Option<string[]> FieldMap() => new("--field")

@@ -157,7 +157,7 @@ sealed class Installation : IAsyncDisposable
     {
         var format = FormatCatalog.Find(source.Format)
             ?? throw new Commands.CommandException($"source '{source.Id}' is registered with format '{source.Format}', which this version does not have");
-        return new(source.Id, format, Commands.Cli.Fields(source.Fields));
+        return new(source.Id, format, Commands.Cli.Fields(source.Fields)) { Cloud = source.Cloud };
     }
 
     /// <summary>A worker of one thread.</summary>

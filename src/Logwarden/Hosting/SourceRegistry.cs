@@ -17,6 +17,10 @@ sealed record SourceEntry
     /// <summary>Where the fields of a <c>json</c> source stand: our name → dotted path.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Cloud that it runs in, such as <c>AWS</c>; null where its records say it, or it is not known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Cloud { get; init; }
+
     /// <summary><see cref="BearerToken.Hash"/> of each token that may send as this source, the oldest first.</summary>
     public IReadOnlyList<string> TokenHashes { get; init; } = [];
 
@@ -152,10 +156,12 @@ sealed class SourceRegistry
     /// <param name="id">Its id.</param>
     /// <param name="format">What it sends.</param>
     /// <param name="fields">Where its fields stand; none or null is those of the source that is there.</param>
+    /// <param name="cloud">Cloud that it runs in; null is that of the source that is there.</param>
     /// <returns>The source, and whether it is new.</returns>
-    /// <exception cref="CommandException">The id is not one, or the source is there with another format or other fields.</exception>
-    public (SourceEntry Source, bool IsNew) Ensure(string id, string format, IReadOnlyDictionary<string, string>? fields = null)
+    /// <exception cref="CommandException">The id or the cloud is not one, or the source is there with another format, other fields or another cloud.</exception>
+    public (SourceEntry Source, bool IsNew) Ensure(string id, string format, IReadOnlyDictionary<string, string>? fields = null, string? cloud = null)
     {
+        cloud = Cloud(cloud, format);
         if (!IsId(id)) throw new CommandException($"source id '{id}' must be 1 to 64 of letters, digits, '.', '_' and '-'");
         using var alone = ProcessLock.Take(_path);
         lock (_gate)
@@ -172,6 +178,8 @@ sealed class SourceRegistry
                     throw new CommandException(
                         $"source '{id}' is registered with {Print(known.Fields)}, not {Print(fields)}; leave --field out to use what is registered, or change it with `logwarden source set {id} {Print(fields)}`");
                 }
+                if (cloud is not null && !string.Equals(cloud, known.Cloud, StringComparison.Ordinal))
+                    throw new CommandException($"source '{id}' is registered with {(known.Cloud is null ? "no --cloud" : "--cloud " + known.Cloud)}, not {cloud}; change it with `logwarden source set {id} --cloud {cloud}`");
                 return (known, false);
             }
             var source = new SourceEntry
@@ -179,6 +187,7 @@ sealed class SourceRegistry
                 Id = id,
                 Format = format,
                 Fields = fields ?? new Dictionary<string, string>(StringComparer.Ordinal),
+                Cloud = cloud,
                 Created = _time.GetUtcNow(),
             };
             Save([.. All, source]);
@@ -197,6 +206,18 @@ sealed class SourceRegistry
             var changed = source with { Fields = fields };
             Save([.. All.Where(other => !ReferenceEquals(other, source)), changed]);
             return changed;
+        }
+    }
+
+    /// <summary>Changes the cloud that a source runs in, for what it sends from now on.</summary>
+    /// <exception cref="CommandException">There is no such source, its records say it, or it is none.</exception>
+    public void SetCloud(string id, string cloud)
+    {
+        using var alone = ProcessLock.Take(_path);
+        lock (_gate)
+        {
+            var source = Known(id);
+            Save([.. All.Where(other => !ReferenceEquals(other, source)), source with { Cloud = Cloud(cloud, source.Format) }]);
         }
     }
 
@@ -243,6 +264,17 @@ sealed class SourceRegistry
         _sources = sorted;
         _version = Version();
     }
+
+    /// <summary>The name of a cloud as predicates compare it: those that the shipped policy speaks of in its spelling.</summary>
+    static string? Cloud(string? cloud, string format)
+    {
+        if (cloud is null) return null;
+        if (string.Equals(format, "cloudtrail", StringComparison.Ordinal)) throw new CommandException("--cloud: each record of format cloudtrail says it; leave it out");
+        if (cloud.Length is 0 or > 64 || !cloud.All(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '-')) throw new CommandException($"--cloud {cloud}: must be 1 to 64 of letters, digits, spaces and '-', such as AWS or Vultr");
+        return Clouds.FirstOrDefault(known => string.Equals(known, cloud, StringComparison.OrdinalIgnoreCase)) ?? cloud;
+    }
+
+    static readonly string[] Clouds = ["AWS", "Vultr"];
 
     static bool IsSame(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
         one.Count == other.Count && one.All(pair => other.TryGetValue(pair.Key, out var path) && string.Equals(path, pair.Value, StringComparison.Ordinal));

@@ -41,6 +41,20 @@ public sealed class SourceRegistryTests : IDisposable
     }
 
     [Fact]
+    public void A_cloud_is_kept_in_the_spelling_of_the_policy_and_only_where_records_do_not_say_it()
+    {
+        var registry = SourceRegistry.Open(_scratch.Root, _time);
+        Assert.Equal("AWS", registry.Ensure("rds", "pgaudit", cloud: "aws").Source.Cloud);
+        Assert.Equal("AWS", registry.Ensure("rds", "pgaudit").Source.Cloud);
+        Assert.Contains("registered with --cloud AWS, not Vultr", Assert.Throws<CommandException>(() => registry.Ensure("rds", "pgaudit", cloud: "vultr")).Message, StringComparison.Ordinal);
+        registry.SetCloud("rds", "Vultr");
+        Assert.Equal("Vultr", SourceRegistry.Open(_scratch.Root, _time).Find("rds")!.Cloud);
+        Assert.Throws<CommandException>(() => registry.Ensure("trail", "cloudtrail", cloud: "AWS"));
+        Assert.Throws<CommandException>(() => registry.Ensure("odd", "app", cloud: "a\"b"));
+        Assert.Null(registry.Ensure("shop", "app").Source.Cloud);
+    }
+
+    [Fact]
     public void A_first_list_that_can_not_be_read_is_no_empty_one()
     {
         var registry = SourceRegistry.Open(_scratch.Root, _time);
