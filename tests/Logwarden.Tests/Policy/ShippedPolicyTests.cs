@@ -1,4 +1,5 @@
 using System.Text;
+using Logwarden.Delivery;
 using Logwarden.Events;
 using Logwarden.Policy;
 using Logwarden.Tests.World;
@@ -68,6 +69,31 @@ public class ShippedPolicyTests
             least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
         Assert.Equal(0, least);
+    }
+
+    [Theory]
+    [InlineData("app", null, "application", "better-stack")] // DST-1
+    [InlineData("app", "AWS", "security-audit", "better-stack archive")] // DST-1: a sign-in to an application is an application log too
+    [InlineData("json", "Vultr", "application", "better-stack")]
+    [InlineData("cloudtrail", "AWS", "infrastructure", "cloudwatch")] // DST-2
+    [InlineData("cloudtrail", "AWS", "security-audit", "cloudwatch archive")]
+    [InlineData("pgaudit", "AWS", "database", "cloudwatch archive")] // DST-2: RDS audit is what pgaudit writes
+    [InlineData("pgaudit", "AWS", "security-audit", "cloudwatch archive")]
+    [InlineData("k8s-audit", "AWS", "infrastructure", "cloudwatch")]
+    [InlineData("pgaudit", "Vultr", "database", "better-stack archive")] // DST-3
+    [InlineData("pgaudit", null, "database", "better-stack archive")]
+    [InlineData("k8s-audit", "Vultr", "infrastructure", "better-stack")]
+    [InlineData("k8s-audit", "Vultr", "security-audit", "better-stack archive")]
+    public void Routes_are_those_of_DST(string format, string? cloud, string @class, string expected)
+    {
+        var json = cloud is null ? "{}" : $$$"""{"cloud":{"provider":"{{{cloud}}}"}}""";
+        var e = new StoredEvent { Format = Encoding.UTF8.GetBytes(format), Class = Encoding.UTF8.GetBytes(@class), Json = Encoding.UTF8.GetBytes(json) };
+        var taken = new List<string>();
+        foreach (var name in (string[])["better-stack", "cloudwatch", "archive"])
+        {
+            if (DeliveryRoute.Of(PolicySnapshot.Default, name).Takes(e)) taken.Add(name);
+        }
+        Assert.Equal(expected, string.Join(' ', taken));
     }
 
     [Fact]
