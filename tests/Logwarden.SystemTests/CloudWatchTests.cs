@@ -5,6 +5,7 @@ using Logwarden.Tests.World;
 namespace Logwarden.SystemTests;
 
 /// <summary>The whole program delivering to CloudWatch Logs.</summary>
+[Collection(AwsCredentials.Collection)]
 public sealed class CloudWatchTests
 {
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -17,11 +18,9 @@ public sealed class CloudWatchTests
         await using var aws = await CloudWatchStandIn.StartAsync(TimeProvider.System);
         aws.State.Create("/logwarden/application");
         aws.State.Retain("/logwarden/application", 1);
-        // The keys in the environment are those of the S3 server; a profile of the file goes before them.
-        Environment.SetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE", keys.File("credentials"));
-        await File.WriteAllLinesAsync(keys.File("credentials"), ["[logs]", "aws_access_key_id = " + aws.Key.AccessKey, "aws_secret_access_key = " + aws.Key.SecretKey], Cancel);
+        await AwsCredentials.UseAsync(keys.File("credentials"), aws.Key);
         var token = (await Tool.OkAsync("source", "add", "shop", "--format", "app", "--data", data.Path)).Trim();
-        await Tool.OkAsync("destination", "add", "aws", "--type", "cloudwatch", "--when", "source = \"shop\"", "--set", "region=" + aws.Region, "--set", "profile=logs",
+        await Tool.OkAsync("destination", "add", "aws", "--type", "cloudwatch", "--when", "source = \"shop\"", "--set", "region=" + aws.Region, "--set", "profile=" + AwsCredentials.Profile,
             "--set", "endpoint=" + aws.Endpoint, "--data", data.Path);
         await using var server = await Server.StartAsync(data.Path);
         aws.Fail(CloudWatchFault.ServiceUnavailable, "PutLogEvents");
