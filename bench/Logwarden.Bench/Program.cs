@@ -8,6 +8,7 @@ static class Program
         ["ingest"] = ("events a second and CPU seconds per million, records to durable journal and to archive, beside a floor", IngestBench.RunAsync),
         ["query"] = ("questions over 10 million events, warm, beside plain DuckDB; sizes beside raw and zstd -9", QueryBench.RunAsync),
         ["redact"] = ("redaction with every rule on: JSON, JSON with every value new, text; beside a bare Utf8JsonReader pass", RedactBench.RunAsync),
+        ["outage"] = ("one destination of three is away for a day (--hours 24 --rate 1000 --scale N): what the others notice, what the disk holds, how the backlog drains", OutageBench.RunAsync),
         ["journal"] = ("the journal alone: entries and bytes a second with a sync for each group", args => Task.FromResult(JournalBench.Run(
             args.Contains("--quick", StringComparer.Ordinal), args.Contains("--json", StringComparer.Ordinal), Console.Out))),
     };
@@ -21,7 +22,7 @@ static class Program
             return 0;
         }
         Console.Error.WriteLine("usage: bench/run NAME [--quick] [--json]");
-        foreach (var (name, (what, _)) in All) Console.Error.WriteLine($"  {name,-8} {what}");
+        foreach (var (name, (what, _)) in All) Console.Error.WriteLine($"  {name,-12} {what}");
         return args is ["--help"] or ["-h"] ? 0 : 64;
     }
 }
