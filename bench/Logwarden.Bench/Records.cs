@@ -10,10 +10,13 @@ namespace Logwarden.Bench;
 static class Records
 {
     /// <summary>Writes CloudTrail log files of 5,000 records each.</summary>
+    /// <param name="folder">Where to.</param>
+    /// <param name="count">How many records.</param>
+    /// <param name="day">Day that they are of; null leaves them as they were recorded.</param>
     /// <returns>The files and the bytes of the records in them.</returns>
-    public static (string[] Files, long Bytes) CloudTrail(string folder, int count)
+    public static (string[] Files, long Bytes) CloudTrail(string folder, int count, DateOnly? day = null)
     {
-        var templates = CloudTrailTemplates();
+        var templates = CloudTrailTemplates(day);
         return Write(folder, "cloudtrail", count, "{\"Records\":[", "]}", ",", (i, line) =>
         {
             var (before, after) = templates[i % templates.Length];
@@ -22,14 +25,18 @@ static class Records
     }
 
     /// <summary>Writes NDJSON files of our own audit events, about 700 bytes each.</summary>
-    public static (string[] Files, long Bytes) App(string folder, int count)
+    /// <param name="folder">Where to.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="day">Day that they begin on.</param>
+    public static (string[] Files, long Bytes) App(string folder, int count, DateOnly? day = null)
     {
+        var since = day?.ToDateTime(default) ?? DateTime.UnixEpoch.AddSeconds(1_764_000_000);
         var chance = new Random(7);
         string[] actions = ["order.create", "order.update", "customer.read", "user.login", "user.logout", "invoice.download", "settings.update"];
         return Write(folder, "app", count, "", "\n", "\n", (i, line) =>
         {
             var user = chance.Next(5000);
-            line.Append(CultureInfo.InvariantCulture, $$"""{"id":"{{Id(i)}}","dt":"{{DateTime.UnixEpoch.AddSeconds(1_764_000_000 + i / 50):yyyy-MM-ddTHH:mm:ss}}.{{i % 1000:D3}}Z","level":"info","message":"{{actions[i % actions.Length]}} finished","service":"shop-{{i % 7}}","env":"production","host":"ip-10-0-{{i % 16}}-{{i % 250}}.eu-central-1.compute.internal","user":{"id":"u-{{user}}","name":"User Number {{user}}","role":"{{(user % 9 == 0 ? "admin" : "member")}}"},"ip":"203.0.{{user % 113}}.{{user % 250}}","action":"{{actions[i % actions.Length]}}","object":"order/{{chance.Next(1_000_000)}}","status":"success","duration_ms":{{chance.Next(900)}},"http":{"method":"POST","path":"/api/v2/orders/{{chance.Next(1_000_000)}}","status":200,"user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"},"trace_id":"{{Hex(chance, 16)}}","span_id":"{{Hex(chance, 8)}}"}""");
+            line.Append(CultureInfo.InvariantCulture, $$"""{"id":"{{Id(i)}}","dt":"{{since.AddSeconds(i / 50):yyyy-MM-ddTHH:mm:ss}}.{{i % 1000:D3}}Z","level":"info","message":"{{actions[i % actions.Length]}} finished","service":"shop-{{i % 7}}","env":"production","host":"ip-10-0-{{i % 16}}-{{i % 250}}.eu-central-1.compute.internal","user":{"id":"u-{{user}}","name":"User Number {{user}}","role":"{{(user % 9 == 0 ? "admin" : "member")}}"},"ip":"203.0.{{user % 113}}.{{user % 250}}","action":"{{actions[i % actions.Length]}}","object":"order/{{chance.Next(1_000_000)}}","status":"success","duration_ms":{{chance.Next(900)}},"http":{"method":"POST","path":"/api/v2/orders/{{chance.Next(1_000_000)}}","status":200,"user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"},"trace_id":"{{Hex(chance, 16)}}","span_id":"{{Hex(chance, 8)}}"}""");
         });
     }
 
@@ -60,13 +67,14 @@ static class Records
     }
 
     /// <summary>Each record in two halves, between which its eventID goes.</summary>
-    static (string Before, string After)[] CloudTrailTemplates()
+    static (string Before, string After)[] CloudTrailTemplates(DateOnly? day)
     {
         var records = Sources().SelectMany(file => JsonNode.Parse(File.ReadAllBytes(file))!["Records"]!.AsArray()).ToList();
         var options = new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         return [.. records.Select(record =>
         {
             var id = record!["eventID"]!.GetValue<string>();
+            if (day is { } other) record["eventTime"] = other.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) + record["eventTime"]!.GetValue<string>()[10..];
             var text = record.ToJsonString(options);
             var at = text.IndexOf(id, StringComparison.Ordinal);
             return (text[..at], text[(at + id.Length)..]);
