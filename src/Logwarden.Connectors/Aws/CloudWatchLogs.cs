@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Logwarden.Flow;
@@ -25,6 +26,10 @@ sealed class CloudWatchLogs(AwsJsonClient client)
 
     /// <summary>Events further ahead are dropped.</summary>
     public static readonly TimeSpan MostAhead = TimeSpan.FromHours(2);
+
+    const int BodyKeptMax = 8 << 20;
+
+    readonly ConcurrentBag<ArrayBufferWriter<byte>> _bodies = [];
 
     static readonly JsonWriterOptions Short = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -151,14 +156,19 @@ sealed class CloudWatchLogs(AwsJsonClient client)
 
     async ValueTask<AwsReply> CallAsync(string operation, Action<Utf8JsonWriter> write, CancellationToken cancel)
     {
-        var body = new ArrayBufferWriter<byte>(256);
+        // A call has up to a megabyte, and several are under way at once.
+        if (!_bodies.TryTake(out var body)) body = new(256);
         await using (var json = new Utf8JsonWriter(body, Short))
         {
             json.WriteStartObject();
             write(json);
             json.WriteEndObject();
         }
-        return await client.CallAsync(operation, body.WrittenMemory, cancel);
+        var reply = await client.CallAsync(operation, body.WrittenMemory, cancel);
+        // After a failure something may still read it.
+        body.ResetWrittenCount();
+        if (body.Capacity <= BodyKeptMax) _bodies.Add(body);
+        return reply;
     }
 }
 

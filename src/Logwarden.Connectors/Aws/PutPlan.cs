@@ -48,6 +48,8 @@ sealed class PutPlan
         var streams = new Dictionary<(string Class, string Source), List<PutEvent>>();
         var oldest = (now - CloudWatchLogs.OldestAge - ClockOff).ToUnixTimeMilliseconds();
         var newest = (now + CloudWatchLogs.MostAhead + ClockOff).ToUnixTimeMilliseconds();
+        List<PutEvent>? events = null;
+        var last = 0;
         for (var i = 0; i < batch.Count; i++)
         {
             var e = batch.Event(i);
@@ -57,11 +59,16 @@ sealed class PutPlan
                 plan.Outside.Add(one);
                 continue;
             }
-            var key = (Encoding.UTF8.GetString(e.Class), Encoding.UTF8.GetString(e.Source));
-            if (!streams.TryGetValue(key, out var events)) streams.Add(key, events = []);
+            // Events of one stream often stand together: its texts are made once for all of them.
+            if (events is null || !e.Class.SequenceEqual(batch.Event(last).Class) || !e.Source.SequenceEqual(batch.Event(last).Source))
+            {
+                var key = (Encoding.UTF8.GetString(e.Class), Encoding.UTF8.GetString(e.Source));
+                if (!streams.TryGetValue(key, out events)) streams.Add(key, events = []);
+            }
+            last = i;
             events.Add(one);
         }
-        foreach (var ((name, source), events) in streams) plan.Split(new(Group(prefix, name), Stream(source)), name, events, batch);
+        foreach (var ((name, source), taken) in streams) plan.Split(new(Group(prefix, name), Stream(source)), name, taken, batch);
         return plan;
     }
 

@@ -29,6 +29,7 @@ public sealed partial class CloudWatchDestination : IDestination
     const string DefaultPrefix = "/logwarden";
     const int PrefixLengthMax = 300;
     const int CallsAtOnce = 4;
+    const int LineKeptMax = 1 << 20; // one huge event does not hold its memory for ever
 
     /// <summary>How long a call that AWS took proves that our clock is right.</summary>
     static readonly TimeSpan ClockProofAge = TimeSpan.FromHours(1);
@@ -43,6 +44,7 @@ public sealed partial class CloudWatchDestination : IDestination
     readonly string _prefix;
     readonly TimeProvider _time;
     readonly Action<string> _tell;
+    ArrayBufferWriter<byte> _line = new(4096);
     long _clockProved;
     bool _isToldUnreadable;
 
@@ -64,9 +66,10 @@ public sealed partial class CloudWatchDestination : IDestination
     /// <inheritdoc/>
     public void Render(in StoredEvent e, IBufferWriter<byte> output)
     {
-        var line = new ArrayBufferWriter<byte>(e.Json.Length + 512);
-        EventJson.Write(line, e);
-        output.Write(line.WrittenSpan[..^1]);
+        _line.ResetWrittenCount();
+        EventJson.Write(_line, e);
+        output.Write(_line.WrittenSpan[..^1]);
+        if (_line.Capacity > LineKeptMax) _line = new(4096);
     }
 
     /// <summary>
