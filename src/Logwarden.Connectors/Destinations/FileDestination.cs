@@ -36,6 +36,7 @@ public sealed class FileDestination : IDestination
     readonly bool _isDaily;
     readonly bool _isCompressed;
     readonly EventLine _line = new([], null);
+    readonly List<ReadOnlyMemory<byte>> _lines = [];
     bool _isTidy; // no complete file is left to compress
     bool _isSound; // the last write worked, so the file can't hold anything broken
 
@@ -104,11 +105,9 @@ public sealed class FileDestination : IDestination
         var handle = file.SafeFileHandle;
         var end = CutTorn(file);
         _isSound = false;
-        for (var i = 0; i < batch.Count; i++)
-        {
-            RandomAccess.Write(handle, batch.Wire(i).Span, end);
-            end += batch.Wire(i).Length;
-        }
+        _lines.Clear();
+        for (var i = 0; i < batch.Count; i++) _lines.Add(batch.Wire(i));
+        RandomAccess.Write(handle, _lines, end);
         // Whether a day has passed is told by this, also after a restart.
         File.SetLastWriteTimeUtc(handle, _time.GetUtcNow().UtcDateTime);
         DurableFile.Sync(handle);
