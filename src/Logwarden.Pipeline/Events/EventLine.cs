@@ -39,8 +39,12 @@ public sealed class EventLine(byte[][] reserved, OwnFields? own) : IDisposable
         var line = output.GetSpan(_line.WrittenCount + 1);
         _line.WrittenSpan.CopyTo(line);
         // Outside of texts a line end is only layout; within them it is escaped.
-        line[.._line.WrittenCount].Replace((byte)'\n', (byte)' ');
-        line[.._line.WrittenCount].Replace((byte)'\r', (byte)' ');
+        var text = line[.._line.WrittenCount];
+        if (text.ContainsAny((byte)'\n', (byte)'\r'))
+        {
+            text.Replace((byte)'\n', (byte)' ');
+            text.Replace((byte)'\r', (byte)' ');
+        }
         line[_line.WrittenCount] = (byte)'\n';
         output.Advance(_line.WrittenCount + 1);
         if (_line.Capacity > KeptMax) _line = new(4096);

@@ -25,6 +25,18 @@ public class EventLineTests
         Members(Json).Select(Encoding.UTF8.GetBytes), Members(Json).Select(Encoding.UTF8.GetBytes), Json.Select(Encoding.UTF8.GetBytes),
         Gen.Select(Members(Json), Gen.Int[0, 200], (json, cut) => Encoding.UTF8.GetBytes(json[..Math.Min(cut, json.Length)])), Gen.Byte.Array[0, 60]);
 
+    /// <summary>Against the calendar of the framework, in all of its years.</summary>
+    [Fact]
+    public void A_time_is_written_as_RFC_3339_in_UTC_to_the_microsecond() =>
+        Gen.OneOf(Gen.Long[-62_135_596_800_000_000, 253_402_300_799_999_999], Gen.Long[1_700_000_000_000_000, 1_900_000_000_000_000],
+            Gen.OneOf(-62_135_596_800_000_000L, 253_402_300_799_999_999, -1, 0, 951_782_399_999_999, 951_782_400_000_000)).Sample(micros =>
+        {
+            Span<byte> text = stackalloc byte[EventJson.MicrosMax];
+            text.Fill((byte)'#');
+            var written = EventJson.Micros(micros, text);
+            Assert.Equal(UnixMicros.ToInstant(micros).ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", System.Globalization.CultureInfo.InvariantCulture), Encoding.ASCII.GetString(text[..written]));
+        });
+
     [Fact]
     public void Whatever_an_event_holds_it_becomes_one_line_of_valid_JSON_with_our_facts_and_nobody_elses() =>
         Gen.Select(Event, Text, Text, Text, Gen.Long).Sample((json, id, user, redactions, micros) =>
