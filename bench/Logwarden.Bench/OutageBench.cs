@@ -16,7 +16,7 @@ static class OutageBench
         var options = new OutageOptions(TimeSpan.FromHours(Number(args, "--hours", 24)), rate, DrainRate: 4 * rate);
         var control = await OneAsync(options, isAway: false);
         var outage = await OneAsync(options, isAway: true);
-        Console.WriteLine($"{"",-26}{"none away",18}{"one away",18}");
+        Console.WriteLine($"{"",-26}{"none away",26}{"one away",26}");
         Line("events", one => one.Events.ToString("N0", CultureInfo.InvariantCulture));
         Line("others: requests", one => one.Sends.ToString("N0", CultureInfo.InvariantCulture));
         Line("others: simulated wait", one => $"{one.LatencyMax.TotalSeconds:F0} s");
@@ -32,7 +32,7 @@ static class OutageBench
         Line("real time", one => $"{one.Took.TotalSeconds:F0} s");
         if (args.Contains("--json", StringComparer.Ordinal)) Console.WriteLine(JsonSerializer.Serialize(new { control = Figures(control), outage = Figures(outage) }));
 
-        void Line(string what, Func<OutageResult, string> figure) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-26}{figure(control),18}{figure(outage),18}"));
+        void Line(string what, Func<OutageResult, string> figure) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-26}{figure(control),26}{figure(outage),26}"));
     }
 
     static async Task<OutageResult> OneAsync(OutageOptions options, bool isAway)
