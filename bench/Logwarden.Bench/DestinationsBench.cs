@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
 using Logwarden.Delivery;
-using Logwarden.Destinations;
 using Logwarden.Events;
 using Logwarden.Flow;
 using Logwarden.Hosting;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -56,17 +55,17 @@ sealed class FarSideProcess : IAsyncDisposable
         await using var app = builder.Build();
         app.Run(AnswerAsync);
         await app.StartAsync();
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var reading = ReadAsync(listener);
-        Console.WriteLine($"{app.Urls.First()} {((IPEndPoint)listener.LocalEndpoint).Port}");
+        // Lives as long as the process.
+        _ = ReadAsync(app.Urls.First());
         await Console.In.ReadToEndAsync();
-        listener.Stop();
-        await reading;
     }
 
-    static async Task ReadAsync(TcpListener listener)
+    /// <summary>Reads whatever comes, one connection after the other, and says where.</summary>
+    static async Task ReadAsync(string http)
     {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        await Console.Out.WriteLineAsync($"{http} {((IPEndPoint)listener.LocalEndpoint).Port}");
         var buffer = new byte[1 << 20];
         while (true)
         {
@@ -81,10 +80,6 @@ sealed class FarSideProcess : IAsyncDisposable
             catch (IOException)
             {
                 // The sender is gone.
-            }
-            catch (SocketException)
-            {
-                return; // stopped
             }
         }
     }

@@ -77,6 +77,7 @@ sealed record OutageResult(long Events, long RawBytes)
 /// </summary>
 sealed class Outage : IAsyncDisposable
 {
+    static readonly TimeSpan StandsStillMax = TimeSpan.FromMilliseconds(200);
     static readonly TimeSpan HangsAfter = TimeSpan.FromMinutes(2);
 
     readonly OutageOptions _options;
@@ -185,8 +186,9 @@ sealed class Outage : IAsyncDisposable
         var end = _time.GetUtcNow() + OutageOptions.Tick;
         while (_time.GetUtcNow() < end && _far[2].Next < _events)
         {
-            // It goes on by itself until the far side says "later"; then the clock may move.
-            await UntilAsync(() => _far[2].Next == _events || _loops[2].Progress.View.NextTry is not null, TimeSpan.Zero, cancel);
+            // It goes on by itself until the far side says "later"; then the clock may move. It also may when nothing happens: the pause was told before it began, and is over by the clock.
+            var began = TimeProvider.System.GetTimestamp();
+            while (_far[2].Next < _events && !(_loops[2].Progress.View.NextTry > _time.GetUtcNow()) && TimeProvider.System.GetElapsedTime(began) < StandsStillMax) await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancel);
             _time.Advance(TimeSpan.FromSeconds(1));
         }
         if (_far[2].Next == _events) return;
