@@ -29,6 +29,7 @@ static class Program
         }
         Console.Error.WriteLine("usage: bench/run NAME [--quick] [--json]");
         foreach (var (name, (what, _)) in All) Console.Error.WriteLine($"  {name,-12} {what}");
+        Console.Error.WriteLine($"  {"chaos",-12} a thousand runs of the real program with everything failing around it (--runs N --seed N)");
         return args is ["--help"] or ["-h"] ? 0 : 64;
     }
 }

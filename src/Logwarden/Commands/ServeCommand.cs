@@ -17,17 +17,22 @@ static class ServeCommand
             Description = $"Longest that a durable event waits for its seal, such as 30s, 5m, 1h. Default {DurationText.Print(SealOptions.ForServe.AgeMax!.Value)}.",
             CustomParser = Duration,
         };
+        var heartbeat = new Option<string?>("--heartbeat")
+        {
+            Description = "Dead man's switch: file:PATH or env:NAME of the secret URL of a Better Stack heartbeat, which is told each minute that all is well, or what is not. When nothing comes, people are called.",
+        };
         var data = Cli.Data();
         var archive = Cli.Archive();
         var policy = Cli.Policy();
         var loss = Cli.ContinueAfterLoss();
-        var command = new Command("serve", "Listens for events, keeps and seals them, and answers queries.") { listen, age, data, archive, policy, loss };
+        var command = new Command("serve", "Listens for events, keeps and seals them, takes them to their destinations, watches that they arrive, and answers queries.") { listen, age, heartbeat, data, archive, policy, loss };
         command.SetAction(async (parsed, cancel) =>
         {
             var options = Cli.Installation(parsed, data, archive, policy, loss);
             var endpoint = Endpoint(parsed.GetRequiredValue(listen));
             await using var installation = await Installation.OpenAsync(options, TimeProvider.System, cancel);
-            await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, SealOptions.ForServe with { AgeMax = parsed.GetValue(age) ?? SealOptions.ForServe.AgeMax });
+            var sealing = SealOptions.ForServe with { AgeMax = parsed.GetValue(age) ?? SealOptions.ForServe.AgeMax };
+            await using var server = await WebHost.StartAsync(installation, endpoint, options.Data, sealing, parsed.GetValue(heartbeat));
             await Console.Error.WriteLineAsync($"listening on http://{server.Endpoint}, archive {installation.ArchiveLocation}");
             await Console.Error.WriteLineAsync($"API token for whoever may read it: {server.LocalToken}");
             await server.RunAsync(cancel);

@@ -43,8 +43,11 @@ sealed class BackgroundLoops : IAsyncDisposable
     WatchedSource[] Watched() => [.. _installation.Sources.All.Select(source => new WatchedSource(source.Id, source.Created, null))];
 
     /// <summary>Begins everything else.</summary>
-    public async Task StartAsync()
+    /// <param name="heartbeat">Where the secret URL of a heartbeat is; null is none.</param>
+    /// <exception cref="Destinations.SettingException">There is no such URL.</exception>
+    public async Task StartAsync(string? heartbeat)
     {
+        if (heartbeat is not null) Begin(new HeartbeatLoop(heartbeat, Report, _time, _logs.CreateLogger<HeartbeatLoop>()));
         Begin(new OwnEventFeed(_installation, _time, _logs.CreateLogger<OwnEventFeed>()));
         await Deliveries.StartAsync();
         Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));

@@ -24,7 +24,7 @@ sealed partial class WebHost : IAsyncDisposable
 
     /// <summary>Builds and starts it. When it returns, the port is open.</summary>
     /// <exception cref="Commands.CommandException">The port is taken.</exception>
-    public static async Task<WebHost> StartAsync(Installation installation, IPEndPoint endpoint, string data, SealOptions sealing)
+    public static async Task<WebHost> StartAsync(Installation installation, IPEndPoint endpoint, string data, SealOptions sealing, string? heartbeat = null)
     {
         var tokens = new ApiTokens(data, TimeProvider.System);
         tokens.MakeLocal();
@@ -57,13 +57,14 @@ sealed partial class WebHost : IAsyncDisposable
             await app.StartAsync();
             var host = new WebHost(app, loops);
             ServerAddress.Write(data, host.Endpoint);
-            await loops.StartAsync();
+            await loops.StartAsync(heartbeat);
             return host;
         }
         catch (Exception failed)
         {
             await app.DisposeAsync();
             await loops.DisposeAsync();
+            if (failed is Destinations.SettingException wrong) throw new Commands.CommandException($"--heartbeat: {wrong.Message}");
             if (failed is not IOException) throw;
             throw new Commands.CommandException($"{endpoint} can't be listened on: {failed.GetBaseException().Message}. Stop what listens there, or choose another address and port with --listen", Commands.Cli.Broken);
         }
