@@ -137,7 +137,7 @@ public sealed class QueryEngine : IDisposable
                 {
                     return answer(run);
                 }
-                catch (Exception gone) when (gone is FileNotFoundException or DuckDBException { ErrorType: DuckDBErrorType.Io } && attempt < 3)
+                catch (Exception gone) when (gone is FileNotFoundException or DuckDBException { ErrorType: DuckDBErrorType.Io } or IOException { InnerException: DuckDBException } && attempt < 3)
                 {
                 }
             }

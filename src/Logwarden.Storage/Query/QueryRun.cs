@@ -58,6 +58,7 @@ sealed class QueryRun : IDisposable
 
     /// <summary>Runs a statement and hands each row to <paramref name="take"/>, until that returns false.</summary>
     /// <exception cref="QueryRefusedException">The statement is wrong, or reached a bound.</exception>
+    /// <exception cref="IOException">What holds the events can't be read.</exception>
     public void Read(string sql, IReadOnlyList<object> parameters, Action<DuckDBDataReader>? begin, Func<DuckDBDataReader, bool> take)
     {
         Check();
@@ -79,7 +80,11 @@ sealed class QueryRun : IDisposable
         {
             if (!_asked.IsCancellationRequested) throw TooLong(failed);
         }
-        catch (DuckDBException refused) when (refused.ErrorType != DuckDBErrorType.Io)
+        catch (DuckDBException broken) when (broken.ErrorType == DuckDBErrorType.Io)
+        {
+            throw new IOException($"The events can't be read: {broken.Message}", broken);
+        }
+        catch (DuckDBException refused)
         {
             throw new QueryRefusedException(Said(refused), refused);
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Logwarden.Data;
 using Logwarden.Formats;
 using Logwarden.Hosting;
+using Logwarden.Policy;
 
 namespace Logwarden.Commands;
 
@@ -33,13 +34,19 @@ static class SourceCommand
         var id = new Argument<string>("ID") { Description = "Registered source." };
         var fields = FieldMap();
         var cloud = Cloud();
+        var silence = new Option<string?>("--silence-max") { Description = "Silence of the source that is an alarm whatever its rhythm, such as 2h. Without it what is learned decides, see docs/ingestion-stop.md." };
         var data = Cli.Data();
-        var command = new Command("set", "Changes where the fields of a source stand (those that are named here take the place of all that were named before), or its cloud. It holds for what is sent from now on.") { id, fields, cloud, data };
+        var command = new Command("set", "Changes where the fields of a source stand (those that are named here take the place of all that were named before), its cloud, or how long it may be silent. It holds for what is sent from now on.") { id, fields, cloud, silence, data };
         command.SetAction(parsed => Registry(parsed.GetRequiredValue(data), parsed.GetRequiredValue(id), "source.update", registry =>
         {
             var name = parsed.GetRequiredValue(id);
             var isCloud = parsed.GetValue(cloud) is not null;
-            if (parsed.GetValue(fields) is not { Length: > 0 } && !isCloud) throw new CommandException("nothing to change: give --field NAME=PATH or --cloud NAME");
+            if (parsed.GetValue(fields) is not { Length: > 0 } && !isCloud && parsed.GetValue(silence) is null) throw new CommandException("nothing to change: give --field NAME=PATH, --cloud NAME or --silence-max DURATION");
+            if (parsed.GetValue(silence) is { } text)
+            {
+                if (!DurationText.TryParse(text, out var max) || max <= TimeSpan.Zero) throw new CommandException($"--silence-max {text}: expected {DurationText.Expected}");
+                registry.SetSilence(name, max);
+            }
             if (isCloud) registry.SetCloud(name, parsed.GetValue(cloud)!);
             if (parsed.GetValue(fields) is { Length: > 0 }) registry.SetFields(name, Cli.FieldPairs(parsed.GetValue(fields), registry.Find(name)?.Format ?? ""));
         }));

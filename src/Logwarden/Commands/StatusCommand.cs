@@ -68,6 +68,7 @@ static class StatusCommand
         to.WriteLine();
         to.WriteLine($"journal {report.Journal.State}, {Cli.Size(report.Journal.Bytes)} of {Cli.Size(report.Journal.BytesMax)}, ends at {Cli.Number(report.Journal.End)}");
         if (report.Holds > 0) to.WriteLine($"{Cli.Number(report.Holds)} objects are under a legal hold");
+        foreach (var trouble in report.Troubles) to.WriteLine($"warning: {trouble}");
         foreach (var name in report.MissingDestinations)
             to.WriteLine($"warning: the policy sends events to '{name}', and there is no such destination: add it with `logwarden destination add {name} --from oldest …`");
     }

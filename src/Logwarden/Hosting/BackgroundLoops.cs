@@ -14,6 +14,7 @@ sealed class BackgroundLoops : IAsyncDisposable
     readonly TimeProvider _time = TimeProvider.System;
     readonly Stack<IAsyncDisposable> _running = new();
     Telemetry? _telemetry;
+    Func<string?> _retentionFailure = () => null;
 
     /// <summary>Begins to seal and to keep holds; the rest begins with <see cref="StartAsync"/>.</summary>
     public BackgroundLoops(Installation installation, string data, SealOptions sealing, ILoggerFactory logs)
@@ -38,9 +39,15 @@ sealed class BackgroundLoops : IAsyncDisposable
     public SourceWatch Sources { get; }
 
     /// <summary>How the installation fares, now.</summary>
-    public StatusReport Report() => StatusReport.Of(_installation, Deliveries, Sources, Sealing, _data, _time);
+    public StatusReport Report()
+    {
+        (string What, string? Why)[] loops = [("retention", _retentionFailure()), ("legal holds", Holding.Failure), ("text indexes", Sealing.LastIndexError)];
+        string[] troubles = [.. loops.Where(one => one.Why is not null).Select(one => $"{one.What}: {one.Why}")];
+        var report = StatusReport.Of(_installation, Deliveries, Sources, Sealing, _data, _time);
+        return troubles.Length == 0 ? report : report with { Troubles = troubles, State = report.State is "ok" ? "warning" : report.State };
+    }
 
-    WatchedSource[] Watched() => [.. _installation.Sources.All.Select(source => new WatchedSource(source.Id, source.Created, null))];
+    WatchedSource[] Watched() => [.. _installation.Sources.All.Select(source => new WatchedSource(source.Id, source.Created, source.SilenceMax))];
 
     /// <summary>Begins everything else.</summary>
     /// <param name="heartbeat">Where the secret URL of a heartbeat is; null is none.</param>
@@ -53,7 +60,8 @@ sealed class BackgroundLoops : IAsyncDisposable
         Begin(new CanaryLoop(_installation, Deliveries, Canaries.Every, _time, _logs.CreateLogger<CanaryLoop>()));
         Begin(new ObserverLoop(_installation, _data, Sources, Report, _time, _logs.CreateLogger<ObserverLoop>()));
         Begin(new CertificateLoop(_installation, _data, _time, _logs.CreateLogger<CertificateLoop>()));
-        Begin(new RetentionLoop(cancel => _installation.RetainAsync(options => options, cancel), _time, _logs.CreateLogger<RetentionLoop>()));
+        var retention = Begin(new RetentionLoop(cancel => _installation.RetainAsync(options => options, cancel), _time, _logs.CreateLogger<RetentionLoop>()));
+        _retentionFailure = () => retention.Failure;
         _telemetry = new(Report, _time);
     }
 

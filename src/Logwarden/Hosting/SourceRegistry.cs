@@ -21,6 +21,10 @@ sealed record SourceEntry
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Cloud { get; init; }
 
+    /// <summary>Silence that is an alarm, whatever its rhythm; null leaves it to what is learned.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TimeSpan? SilenceMax { get; init; }
+
     /// <summary><see cref="BearerToken.Hash"/> of each token that may send as this source, the oldest first.</summary>
     public IReadOnlyList<string> TokenHashes { get; init; } = [];
 
@@ -218,6 +222,18 @@ sealed class SourceRegistry
         {
             var source = Known(id);
             Save([.. All.Where(other => !ReferenceEquals(other, source)), source with { Cloud = Cloud(cloud, source.Format) }]);
+        }
+    }
+
+    /// <summary>Changes the silence of a source that is an alarm.</summary>
+    /// <exception cref="CommandException">There is no such source.</exception>
+    public void SetSilence(string id, TimeSpan max)
+    {
+        using var alone = ProcessLock.Take(_path);
+        lock (_gate)
+        {
+            var source = Known(id);
+            Save([.. All.Where(other => !ReferenceEquals(other, source)), source with { SilenceMax = max }]);
         }
     }
 

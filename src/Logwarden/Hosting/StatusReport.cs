@@ -31,6 +31,9 @@ sealed record StatusReport
     /// <summary>Alarms that are open, the most urgent first.</summary>
     public required IReadOnlyList<AlarmReport> Alarms { get; init; }
 
+    /// <summary>What else does not go as it should: retention, legal holds, text indexes.</summary>
+    public IReadOnlyList<string> Troubles { get; init; } = [];
+
     /// <summary>Objects of the archive under a legal hold.</summary>
     public required long Holds { get; init; }
 

@@ -15,6 +15,7 @@ namespace Logwarden.Sql;
 static class SqlWorker
 {
     const int PieceBytes = 64 * 1024;
+    const int MessageMax = 16_000;
 
     /// <summary>Runs until its input ends.</summary>
     public static void Run(string data, SqlLimits limits)
@@ -68,12 +69,21 @@ static class SqlWorker
         }
         catch (QueryRefusedException refused)
         {
-            SqlFrames.Write(output, SqlFrames.Refused, Encoding.UTF8.GetBytes(refused.Message));
+            SqlFrames.Write(output, SqlFrames.Refused, Said(refused));
         }
         catch (Exception failed) when (IsOfStorage(failed))
         {
-            SqlFrames.Write(output, SqlFrames.Failed, Encoding.UTF8.GetBytes(failed.Message));
+            SqlFrames.Write(output, SqlFrames.Failed, Said(failed));
         }
+    }
+
+    /// <summary>A message that fits into a frame: the database repeats values in its messages, however large they are.</summary>
+    static byte[] Said(Exception failed)
+    {
+        var text = failed.Message;
+        if (text.Length <= MessageMax) return Encoding.UTF8.GetBytes(text);
+        var cut = char.IsHighSurrogate(text[MessageMax - 1]) ? MessageMax - 1 : MessageMax;
+        return Encoding.UTF8.GetBytes(string.Concat(text.AsSpan(0, cut), " … (cut)"));
     }
 
     /// <summary>Each write is a piece of the answer.</summary>

@@ -60,7 +60,7 @@ sealed class SqlWorkers : IDisposable
     /// <exception cref="IOException">A worker can't be started, or can't read the events.</exception>
     public async Task<SqlEnd> AnswerAsync(SqlTask task, Stream output, CancellationToken cancel)
     {
-        await _turns.WaitAsync(cancel);
+        using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, _ended.Token)) await _turns.WaitAsync(either.Token);
         try
         {
             using var clock = new CancellationTokenSource(_limits.Query.TimeMax + Grace, _time);
@@ -81,7 +81,7 @@ sealed class SqlWorkers : IDisposable
         }
     }
 
-    async Task<SqlEnd?> AnswerOnceAsync(Worker worker, Stream output, CancellationToken stop)
+    async Task<SqlEnd?> AnswerOnceAsync(Worker worker, CancellationTokenRegistration killing, Stream output, CancellationToken stop)
     {
         var isWhole = false;
         try
@@ -97,6 +97,8 @@ sealed class SqlWorkers : IDisposable
         }
         finally
         {
+            // Before it can be another's: a stop that comes late must not kill what works for somebody else by then.
+            await killing.DisposeAsync();
             if (!isWhole || !Keep(worker)) worker.Dispose();
         }
     }
@@ -108,8 +110,9 @@ sealed class SqlWorkers : IDisposable
         {
             var (worker, isNew) = Take();
             // Killed, it neither waits for its input nor answers: whatever it hangs in, the statement ends in time.
-            await using var end = stop.Register(worker.Kill);
-            if (worker.TrySend(task)) return await AnswerOnceAsync(worker, output, stop);
+            var killing = stop.Register(worker.Kill);
+            if (worker.TrySend(task)) return await AnswerOnceAsync(worker, killing, output, stop);
+            await killing.DisposeAsync();
             worker.Dispose();
             stop.ThrowIfCancellationRequested();
             // An idle one that ended just now did not see the statement: another one gets it.
@@ -133,6 +136,7 @@ sealed class SqlWorkers : IDisposable
     {
         lock (_gate)
         {
+            ObjectDisposedException.ThrowIf(_disposed, this);
             while (_idle.TryPop(out var worker))
             {
                 if (worker.IsAlive) return (worker, false);

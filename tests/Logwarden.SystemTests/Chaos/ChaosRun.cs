@@ -278,7 +278,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
     /// <summary>Waits until everything is sealed and every destination is done with all that was sent.</summary>
     async Task CaughtUpAsync(Server server)
     {
-        using var hangs = new CancellationTokenSource(TimeSpan.FromSeconds(90), TimeProvider.System);
+        using var hangs = new CancellationTokenSource(TimeSpan.FromMinutes(3), TimeProvider.System);
         var control = ControlState.Open(Data, TimeProvider.System);
         var end = await EndAsync(server);
         while (true)

@@ -1,13 +1,13 @@
 using Logwarden.Archive;
 using Logwarden.Hosting;
 using Logwarden.Retention;
-using Microsoft.Extensions.Time.Testing;
+using Logwarden.Tests.World;
 
 namespace Logwarden.Tests.Hosting;
 
 public sealed class RetentionLoopTests
 {
-    readonly FakeTimeProvider _time = new(new(2026, 7, 5, 12, 0, 0, TimeSpan.Zero));
+    readonly TimerClock _time = new(new(2026, 7, 5, 12, 0, 0, TimeSpan.Zero));
 
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -21,20 +21,11 @@ public sealed class RetentionLoopTests
             return Task.FromResult(new RetentionReport([], []));
         }, _time);
 
-        await Until(() => Runs() >= 3, TimeSpan.FromSeconds(30));
+        for (var run = 0; run < 3; run++) _time.Advance(await _time.NextTimerAsync(Cancel));
+        await _time.NextTimerAsync(Cancel); // it waits again: the third run is done
 
-        lock (runs)
-        {
-            // The clock goes on in steps while the loop comes round.
-            Assert.InRange(runs[0], _time.Start.AddMinutes(1), _time.Start.AddMinutes(1).AddHours(1));
-            Assert.InRange(runs[1] - runs[0], RetentionLoop.Every, RetentionLoop.Every.Add(TimeSpan.FromHours(1)));
-        }
+        lock (runs) Assert.Equal([_time.Start.AddMinutes(1), _time.Start.AddMinutes(1).AddDays(1), _time.Start.AddMinutes(1).AddDays(2)], runs);
         Assert.Null(loop.Failure);
-
-        int Runs()
-        {
-            lock (runs) return runs.Count;
-        }
     }
 
     [Fact]
@@ -52,22 +43,20 @@ public sealed class RetentionLoopTests
             lock (told) told.Add(text);
         });
 
-        await Until(() => Volatile.Read(ref calls) >= 4 && loop.Failure is null, TimeSpan.FromSeconds(30));
+        var waits = new List<TimeSpan>();
+        for (var run = 0; run < 4; run++)
+        {
+            waits.Add(await _time.NextTimerAsync(Cancel));
+            if (run > 0) Assert.NotNull(loop.Failure);
+            _time.Advance(waits[^1]);
+        }
+        await _time.NextTimerAsync(Cancel);
 
+        Assert.Equal([TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2), RetentionLoop.Every], waits);
+        Assert.Null(loop.Failure);
         Assert.Collection(told,
             text => Assert.Equal("retention failed, next try in 1 min: the archive is away", text),
             text => Assert.Equal("retention failed, next try in 2 min: a defect", text),
             text => Assert.Contains("segments/x", text, StringComparison.Ordinal));
-    }
-
-    // The loop runs on threads of its own: the clock goes on until it has done what is waited for.
-    async Task Until(Func<bool> condition, TimeSpan step)
-    {
-        while (!condition())
-        {
-            Cancel.ThrowIfCancellationRequested();
-            _time.Advance(step);
-            await Task.Yield();
-        }
     }
 }
