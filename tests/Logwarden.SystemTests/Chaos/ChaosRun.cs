@@ -81,7 +81,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
         sink.Refuses = one => Id(one) is { } id && IsRefused(id);
         var tokens = Configure(betterStack.Endpoint, sink.Endpoint, relay.Address);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var total = _random.Next(300, 600);
+        var total = _random.Next(250, 420);
         var senders = Sources.Select((source, i) => SendAllAsync(source, tokens[i], total, ended.Token)).ToArray();
 
         var kills = _random.Next(2, 4);
@@ -89,7 +89,7 @@ sealed class ChaosRun(int seed, ClickHouseServer clickHouse, CancellationToken c
         for (var life = 0; life < kills; life++)
         {
             await using var server = await StartAsync();
-            var until = TimeSpan.FromMilliseconds(_random.Next(1200, 3000));
+            var until = TimeSpan.FromMilliseconds(_random.Next(1100, 2200));
             for (var born = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(born) < until;)
             {
                 Disturb(betterStack, sink);
